@@ -1,0 +1,50 @@
+"""Results shared between runs by a key that the task's own function makes of its parameters."""
+
+import hashlib
+import pickle
+from typing import Any
+
+from runtime.context import TaskRunContext
+from runtime.logging import ENGINE
+from runtime.policies import RunPolicy
+from runtime.results import ResultError, StoredResult, current_result_storage
+
+
+def cache_key(policy: RunPolicy, context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    """The key of a run's result; None where it has none. Raises what ``cache_key_fn`` raises."""
+    if policy.cache_key_fn is None:
+        return None
+    key: object = policy.cache_key_fn(context, parameters)
+    if key is not None and not isinstance(key, str):
+        raise TypeError(f"cache_key_fn must return a string or None, not {key!r}")
+    return key
+
+
+def cached(key: str, now: float) -> StoredResult | None:
+    """The result kept under ``key``, unless it has expired at ``now`` (seconds since the epoch)."""
+    found = current_result_storage().read(key)
+    if found is None or (found.expires is not None and found.expires <= now):
+        return None
+    return found
+
+
+def keep(key: str, value: Any, policy: RunPolicy, now: float) -> None:
+    """Keep a result under ``key``. One that cannot be kept is logged: the run has its result all the same."""
+    expires = None if policy.cache_expiration is None else now + policy.cache_expiration.total_seconds()
+    try:
+        current_result_storage().write(key, StoredResult(value, expires))
+    except ResultError as error:
+        ENGINE.warning("Not cached under %r: %s", key, error)
+
+
+def task_input_hash(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
+    """A ``cache_key_fn``: the same task with the same parameters, whatever they are, shares one result.
+
+    None, so no caching, for parameters that cannot be pickled.
+    """
+    try:
+        # item by item, so that one object used twice and two equal objects make the same key
+        pickled = [pickle.dumps((name, parameters[name]), protocol=5) for name in sorted(parameters)]
+    except Exception:  # noqa: BLE001 - the user's values may raise anything
+        return None
+    return hashlib.sha256(b"".join([context.task_run.task_key.encode(), *pickled])).hexdigest()

@@ -1,0 +1,91 @@
+"""The caller as a place for attempts: its own thread or task makes them, one at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from runtime.context import Environment
+from runtime.envelope import Attempt
+from runtime.futures import LoopEvent, block
+from runtime.task_runners.loops import LoopAttempts
+
+
+class Caller:
+    """Takes attempts from the engine and keeps them for the code that called, which makes them.
+
+    Two kinds of attempt are made beside it, while the caller waits: one that may have to be stopped
+    after a time gets a thread or a task of its own, and an async one called from sync code gets a loop.
+    """
+
+    __slots__ = ("_attempts", "_environment", "_loop", "_on_loops", "_wake")
+
+    def __init__(
+        self, environment: Environment, loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    ) -> None:
+        self._environment = environment
+        #: gives the loop for async attempts; needed where the caller cannot await them
+        self._loop = loop
+        self._attempts: deque[Attempt] = deque()
+        self._wake: Callable[[], None] | None = None
+        self._on_loops: LoopAttempts | None = None
+
+    def submit(self, attempt: Attempt) -> None:
+        """Keep the attempt until the caller takes it."""
+        self._attempts.append(attempt)
+        self.wake()
+
+    def stop(self, attempt: Attempt) -> None:
+        """End the attempt."""
+        if attempt.guard is not None:
+            attempt.guard.interrupt()
+        elif self._on_loops is not None:
+            self._on_loops.stop(attempt)
+
+    def wake(self, _: Any = None) -> None:
+        """Let the caller look again: there is an attempt, or nothing to wait for any longer."""
+        if self._wake is not None:
+            self._wake()
+
+    def make_one(self) -> bool:
+        """Make the next attempt, or start it beside this thread; False if there is none."""
+        if not self._attempts:
+            return False
+        attempt = self._attempts.popleft()
+        if attempt.guard is None:
+            self._start_on_loop(attempt, self._loop() if self._loop is not None else attempt.loop)
+        elif attempt.call.definition.policy.timeout is not None:
+            self._environment.threads.start(lambda: attempt.run("thread"), f"flows-{attempt.task_run.name}")
+        else:
+            attempt.run("caller")
+        return True
+
+    async def make_one_async(self) -> bool:
+        """Make the next attempt, of an async task, or start it beside this one; False if there is none."""
+        if not self._attempts:
+            return False
+        attempt = self._attempts.popleft()
+        if attempt.call.definition.policy.timeout is not None:
+            self._start_on_loop(attempt, asyncio.get_running_loop())
+        else:
+            await attempt.run_async("caller")
+        return True
+
+    def wait(self, settled: Callable[[], bool]) -> None:
+        """Block until there is something to do; ``settled`` says that there will not be."""
+        waiter = self._environment.clock.waiter()
+        self._wake = waiter.wake
+        if not self._attempts and not settled():
+            block(waiter)
+
+    async def wait_async(self, settled: Callable[[], bool]) -> None:
+        """Like :meth:`wait`, to be awaited."""
+        event = LoopEvent()
+        self._wake = event.set
+        if not self._attempts and not settled():
+            await event.wait()
+
+    def _start_on_loop(self, attempt: Attempt, loop: asyncio.AbstractEventLoop | None) -> None:
+        if self._on_loops is None:
+            self._on_loops = LoopAttempts()
+        self._on_loops.start(attempt, loop or asyncio.get_running_loop())

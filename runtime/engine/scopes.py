@@ -1,0 +1,136 @@
+"""The tasks of one flow run: their numbers, how many are under way, and how they ended."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from runtime.context import Environment
+from runtime.engine.lines import Line
+from runtime.futures import PrefectFuture, wait, wait_async
+from runtime.history import Journal
+from runtime.lifecycle import Tally
+from runtime.runs import FlowRun, TaskRun
+from runtime.states import State
+from runtime.task_runners import BaseTaskRunner
+
+
+class TaskRunDriver(Protocol):
+    """A task run under way."""
+
+    future: PrefectFuture[Any]
+
+    def cancel(self) -> None:
+        """Ask the run to end."""
+
+    def abandon(self) -> None:
+        """Settle the run, whatever its attempt still does."""
+
+
+class EarlierRun(NamedTuple):
+    """A run in an earlier run count of its flow run, and how it ended."""
+
+    run: TaskRun | FlowRun
+    state: State
+    run_count: int
+
+
+class FlowRunScope:
+    """What the task runs of one flow run share. Guarded by the journal's lock."""
+
+    def __init__(
+        self, flow_run: FlowRun, environment: Environment, journal: Journal, runner: BaseTaskRunner
+    ) -> None:
+        self.flow_run = flow_run
+        self.environment = environment
+        self.journal = journal
+        self.runner = runner
+        self.run_count = 1
+        #: how many retries of the whole flow may follow: completed task runs are kept for those
+        self.keeps_completed = False
+        self.tally = Tally()
+        self.under_way: dict[UUID, TaskRunDriver] = {}
+        #: whether new runs are refused, and why
+        self.closed: str | None = None
+        #: tasks of a sequential runner that wait for the flow's loop
+        self.line = Line()
+        self._numbers: dict[tuple[str, UUID | None], int] = {}
+        self._earlier: dict[tuple[str, UUID | None, int], EarlierRun] = {}
+
+    def number(self, key: str, submitter: TaskRun | None = None) -> int:
+        """How many runs of the same task, or flow, the submitter had before in this run count."""
+        place = (key, submitter.id if submitter is not None else None)
+        with self.journal.lock:
+            n = self._numbers.get(place, 0)
+            self._numbers[place] = n + 1
+            return n
+
+    def earlier(self, key: str, submitter: TaskRun | None, n: int) -> EarlierRun | None:
+        """The same run in an earlier run count, where there was one."""
+        if not self._earlier:
+            return None
+        return self._earlier.get((key, submitter.id if submitter is not None else None, n))
+
+    def began(self, driver: TaskRunDriver) -> None:
+        """One more run is under way."""
+        with self.journal.lock:
+            self.under_way[driver.future.task_run.id] = driver
+
+    def ended(self, task_run: TaskRun, state: State) -> None:
+        """A task run settled, or was found settled in an earlier run count."""
+        with self.journal.lock:
+            self.under_way.pop(task_run.id, None)
+            self.tally.add(state)
+            if self.keeps_completed:
+                submitter = task_run.parent.id if task_run.parent is not None else None
+                place = (f"{task_run.task_name}-{task_run.task_key}", submitter, task_run.n)
+                self._earlier[place] = EarlierRun(task_run, state, self.run_count)
+
+    def subflow_ended(self, flow_run: FlowRun, state: State, run_count: int) -> None:
+        """A subflow run ended."""
+        with self.journal.lock:
+            self.tally.add(state)
+            if self.keeps_completed:
+                self._earlier[flow_run.flow_name, None, flow_run.n] = EarlierRun(flow_run, state, run_count)
+
+    def again(self, run_count: int) -> None:
+        """The flow's function is called again: count anew, and keep what completed."""
+        with self.journal.lock:
+            self.run_count = run_count
+            self.tally = Tally()
+            self._numbers.clear()
+            self.closed = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Block until no run is under way; False if some are after ``timeout`` seconds."""
+        while futures := self._futures():
+            if wait(futures, timeout).not_done:
+                return False
+        return True
+
+    async def wait_async(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+        """Like :meth:`wait`, to be awaited."""
+        while futures := self._futures():
+            if (await wait_async(futures, timeout)).not_done:
+                return False
+        return True
+
+    def cancel(self, why: str) -> None:
+        """Ask all runs to end, and take no new ones."""
+        self._for_all(lambda driver: driver.cancel(), why)
+
+    def abandon(self, why: str) -> None:
+        """Settle all runs, whatever their attempts still do, and take no new ones."""
+        self._for_all(lambda driver: driver.abandon(), why)
+
+    def _for_all(self, do: Callable[[TaskRunDriver], None], why: str) -> None:
+        with self.journal.lock:
+            self.closed = why
+            drivers = list(self.under_way.values())
+        for driver in drivers:
+            with suppress(RuntimeError):  # a loop that is closed already
+                do(driver)
+
+    def _futures(self) -> list[PrefectFuture[Any]]:
+        with self.journal.lock:
+            return [driver.future for driver in self.under_way.values()]

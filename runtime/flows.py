@@ -1,0 +1,258 @@
+"""Flows: functions that call and submit tasks, and whose every call is a run with a history."""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from runtime import parameters as parameters_module
+from runtime.context import may_await
+from runtime.engine import run_flow, run_flow_async, run_flow_on_loop
+from runtime.exceptions import ParameterTypeError
+from runtime.futures import PrefectFuture
+from runtime.options import (
+    Hooks,
+    RunName,
+    checked_function,
+    checked_hooks,
+    checked_name,
+    checked_run_name,
+    description_of,
+)
+from runtime.parameters import CallSignature, Upstream, collect, put
+from runtime.policies import RetryDelays, RunPolicy, retry_delays
+from runtime.runs import FlowCall, FlowDefinition
+from runtime.states import State, StateType
+from runtime.task_runners import BaseTaskRunner
+
+__all__ = ["Flow", "flow"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_RESERVED = frozenset({"return_state"})
+
+
+class Flow(Generic[P, R]):
+    """A function whose every call is a flow run: it has a task runner, and tasks run inside of it.
+
+    ``flow(...)`` returns the result or raises; ``flow(..., return_state=True)`` returns the final state.
+    A flow called in a flow is a subflow. ``flow.fn`` is the function itself.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        description: str | None = None,
+        flow_run_name: RunName = None,
+        task_runner: BaseTaskRunner | type[BaseTaskRunner] | None = None,
+        retries: int = 0,
+        retry_delay_seconds: RetryDelays | None = None,
+        timeout_seconds: float | None = None,
+        validate_parameters: bool = True,
+        log_prints: bool | None = None,
+        persist_result: bool = False,
+        on_running: Hooks = None,
+        on_completion: Hooks = None,
+        on_failure: Hooks = None,
+        on_crashed: Hooks = None,
+        on_cancellation: Hooks = None,
+    ) -> None:
+        self._options = {key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}}
+        self.fn = fn
+        function = checked_function("flow", fn)
+        functools.update_wrapper(cast("Any", self), function)
+        self._signature = CallSignature(function)
+        self.name = checked_name("flow", name if name is not None else _name_of(function))
+        self._signature.refuse(_RESERVED, f"Flow '{self.name}'")
+        self.version = version
+        self.description = description_of(function, description)
+        self._task_runner = _checked_runner(task_runner)
+        if not isinstance(cast("object", validate_parameters), bool):
+            raise TypeError(f"validate_parameters must be True or False, not {validate_parameters!r}")
+        self._validates = validate_parameters and bool(getattr(function, "__annotations__", None))
+        self._definition = FlowDefinition(
+            flow=self,
+            function=function,
+            name=self.name,
+            version=version,
+            policy=RunPolicy(
+                retries=retries,
+                retry_delays=retry_delays(retry_delay_seconds, retries),
+                timeout=timeout_seconds,
+                persist_result=persist_result,
+                log_prints=log_prints,
+            ),
+            is_async=inspect.iscoroutinefunction(function),
+            entry_point=_entry_point(function),
+            run_name=checked_run_name("flow_run_name", flow_run_name),
+            hooks=checked_hooks(
+                {
+                    StateType.RUNNING: ("on_running", on_running),
+                    StateType.COMPLETED: ("on_completion", on_completion),
+                    StateType.FAILED: ("on_failure", on_failure),
+                    StateType.CRASHED: ("on_crashed", on_crashed),
+                    StateType.CANCELLED: ("on_cancellation", on_cancellation),
+                }
+            ),
+        )
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return self._definition.is_async
+
+    @property
+    def policy(self) -> RunPolicy:
+        """How its runs are run."""
+        return self._definition.policy
+
+    @property
+    def signature(self) -> CallSignature:
+        """What the function takes."""
+        return self._signature
+
+    @property
+    def task_runner(self) -> BaseTaskRunner:
+        """The task runner that it declares, or else a concurrent one. Each run uses a copy."""
+        if self._task_runner is None:
+            from runtime.task_runners import ConcurrentTaskRunner
+
+            self._task_runner = ConcurrentTaskRunner()
+        return self._task_runner
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(
+        self: "Flow[P, Coroutine[Any, Any, Any]]", *args: Any, return_state: Literal[True], **kwargs: Any
+    ) -> Coroutine[Any, Any, State]: ...
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[True], **kwargs: Any) -> State: ...
+    @overload
+    def __call__(self, *args: Any, return_state: Literal[False], **kwargs: Any) -> R: ...
+    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:
+        """Run the flow; return its result, or its final state where ``return_state`` is set.
+
+        Raises what the function raises, or what went wrong first in its tasks. With ``return_state`` a
+        failure is in the state; only what would end the process, such as an interrupt, is raised.
+        An async flow is to be awaited, except in a flow that is not async.
+        """
+        bound = self._signature.bind(args, kwargs)
+        if self._definition.is_async:
+            if may_await():
+                return self._run_async(bound, return_state=return_state)
+            state = run_flow_on_loop(self._call(self._resolved(bound)))
+        else:
+            state = run_flow(self._call(self._resolved(bound)))
+        return state if return_state else state.result()
+
+    def with_options(self, **options: Any) -> "Flow[P, R]":
+        """The same flow with other options; takes what the decorator takes."""
+        unknown = options.keys() - self._options.keys()
+        if unknown:
+            raise TypeError(f"Flow '{self.name}' has no option {', '.join(sorted(unknown))}")
+        return type(self)(self.fn, **{**self._options, **options})
+
+    @functools.cached_property
+    def _validator(self) -> "parameters_module.ParameterValidator":
+        return parameters_module.ParameterValidator(self._definition.function, self.name)
+
+    async def _run_async(self, bound: dict[str, Any], *, return_state: bool) -> Any:
+        upstream = _upstream(bound)
+        for future, _, _ in upstream.edges:
+            await future.wait_async()
+        state = await run_flow_async(self._call(self._resolved(bound)))
+        return state if return_state else state.result()
+
+    def _resolved(self, bound: dict[str, Any]) -> dict[str, Any]:
+        """The parameters with results where futures stood, waiting for them."""
+        upstream = _upstream(bound)
+        if not upstream.needs_putting:
+            return bound
+        for future, _, _ in upstream.edges:
+            future.wait_here()
+        return put((), bound, _result_of)[1]
+
+    def _call(self, parameters: dict[str, Any]) -> FlowCall:
+        refused = None
+        if self._validates:
+            try:
+                parameters = self._validator.validate(parameters)
+            except ParameterTypeError as error:
+                refused = error
+        args, kwargs = self._signature.unbind(parameters)
+        return FlowCall(self._definition, args, kwargs, parameters, self.task_runner, refused)
+
+    def __repr__(self) -> str:
+        return f"Flow({self.name!r})"
+
+
+@overload
+def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
+@overload
+def flow(
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    description: str | None = None,
+    flow_run_name: RunName = None,
+    task_runner: BaseTaskRunner | type[BaseTaskRunner] | None = None,
+    retries: int = 0,
+    retry_delay_seconds: RetryDelays | None = None,
+    timeout_seconds: float | None = None,
+    validate_parameters: bool = True,
+    log_prints: bool | None = None,
+    persist_result: bool = False,
+    on_running: Hooks = None,
+    on_completion: Hooks = None,
+    on_failure: Hooks = None,
+    on_crashed: Hooks = None,
+    on_cancellation: Hooks = None,
+) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a flow of a function: ``@flow``, or ``@flow(task_runner=SequentialTaskRunner(), ...)``.
+
+    Args:
+        fn: the function, sync or async.
+        **options: ``name``, ``version``, ``description``; ``flow_run_name`` (a template such as
+            ``"load-{day}"``, or a function); ``task_runner`` (an instance or a class); ``retries``,
+            ``retry_delay_seconds``; ``timeout_seconds``; ``validate_parameters``; ``log_prints``;
+            ``persist_result``; ``on_running``, ``on_completion``, ``on_failure``, ``on_crashed``,
+            ``on_cancellation``, each a list of ``hook(flow, flow_run, state)``.
+    """
+    return Flow(fn, **options) if fn is not None else functools.partial(Flow, **options)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    inner = function.func if isinstance(function, functools.partial) else function
+    name: str = getattr(inner, "__name__", type(inner).__name__)
+    return "lambda" if name == "<lambda>" else name.replace("_", "-")
+
+
+def _entry_point(function: Callable[..., Any]) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    place = code.co_filename if code is not None else getattr(function, "__module__", "")
+    return f"{place}:{getattr(function, '__qualname__', '')}"
+
+
+def _checked_runner(runner: Any) -> BaseTaskRunner | None:
+    if isinstance(runner, type) and issubclass(runner, BaseTaskRunner):
+        return runner()
+    if runner is None or isinstance(runner, BaseTaskRunner):
+        return runner
+    raise TypeError(f"task_runner must be a task runner or a class of them, not {runner!r}")
+
+
+def _upstream(bound: dict[str, Any]) -> Upstream:
+    upstream = Upstream()
+    for name, value in bound.items():
+        bound[name] = collect(upstream, name, value)
+    return upstream
+
+
+def _result_of(future: "PrefectFuture[Any]", failure_allowed: bool) -> Any:  # noqa: FBT001
+    return future.get_state().result(raise_on_failure=not failure_allowed)

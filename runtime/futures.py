@@ -1,0 +1,338 @@
+"""Futures: what a submitted task gives back at once, and waiting for many of them."""
+
+import asyncio
+import warnings
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+
+from runtime.clocks import Clock, Waiter
+from runtime.context import current_environment
+from runtime.exceptions import WouldDeadlock
+from runtime.history import Journal
+from runtime.runs import TaskRun
+from runtime.states import State
+
+R = TypeVar("R")
+
+
+class Control(Protocol):
+    """What a future can ask of the engine while its run has not settled."""
+
+    def cancel(self) -> None:
+        """Ask the run to end."""
+
+    def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the run can only settle if this event loop turns."""
+        ...
+
+
+class Slot(Protocol):
+    """The place that the code here holds on its task runner."""
+
+    def given_back(self) -> AbstractContextManager[None]:
+        """Let somebody else have it for the length of a block."""
+        ...
+
+
+#: Set by task runners that have a limited number of slots.
+SLOT: ContextVar[Slot | None] = ContextVar("flows_slot", default=None)
+
+
+class PrefectFuture(Generic[R]):
+    """A task run on its way: ask for its state, wait for it, get its result.
+
+    Where both flow and task are async, ``result`` and ``wait`` are to be awaited; everywhere else they
+    block. ``result_async`` and ``wait_async`` are to be awaited in all cases.
+    """
+
+    __slots__ = ("__weakref__", "_asynchronous", "_callbacks", "_control", "_journal", "_state", "task_run")
+
+    def __init__(
+        self, task_run: TaskRun, journal: Journal, state: State, *, asynchronous: bool = False
+    ) -> None:
+        self.task_run = task_run
+        self._journal = journal
+        self._state = state
+        self._asynchronous = asynchronous
+        self._control: Control | None = None
+        self._callbacks: list[Callable[[PrefectFuture[R]], object]] | None = []
+
+    def get_state(self) -> State:
+        """The state that the run is in now. Never blocks."""
+        return self._state
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> Any:  # noqa: FBT001, FBT002
+        """Wait, and return the task's result; raise its exception, or return it if so asked.
+
+        Raises ``TimeoutError`` when there is none after ``timeout`` seconds, and ``UnfinishedRun`` where
+        there will be none.
+        """
+        if self._asynchronous:
+            return self.result_async(timeout, raise_on_failure)
+        return self._result_of(self.wait_here(timeout), timeout, raise_on_failure=raise_on_failure)
+
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:  # noqa: ASYNC109, FBT001, FBT002
+        """Like :meth:`result`, awaitable in every flow."""
+        state = await self.wait_async(timeout)
+        return cast("R", self._result_of(state, timeout, raise_on_failure=raise_on_failure))
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait, and return the last state; None when it is not reached after ``timeout`` seconds."""
+        return self.wait_async(timeout) if self._asynchronous else self.wait_here(timeout)
+
+    async def wait_async(self, timeout: float | None = None) -> State | None:  # noqa: ASYNC109
+        """Like :meth:`wait`, awaitable in every flow."""
+        if not self.settled:
+            settled = LoopEvent()
+            self.add_done_callback(settled.set)
+            await settled.wait(timeout)
+        return self._state if self.settled else None
+
+    def cancel(self) -> None:
+        """Ask the run to end: at once where it has not started, else where its runner can stop it."""
+        control = self._control
+        if control is not None:
+            control.cancel()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the run has reached its last state: a final one, or NotReady."""
+        return self._callbacks is None
+
+    def add_done_callback(self, callback: "Callable[[PrefectFuture[R]], object]") -> None:
+        """Call ``callback(future)`` when the run settles, or now if it has.
+
+        It is called on the thread that hears of it and must be quick. What it raises is logged.
+        """
+        if not self.when_settled(callback):
+            callback(self)
+
+    def when_settled(self, callback: "Callable[[PrefectFuture[R]], object]") -> bool:
+        """Like :meth:`add_done_callback`, but does nothing and returns False where the run has settled."""
+        with self._journal.lock:
+            if self._callbacks is None:
+                return False
+            self._callbacks.append(callback)
+            return True
+
+    def enter(self, state: State) -> None:
+        """For the engine: the run is in this state now."""
+        self._state = state
+
+    def attach(self, control: Control) -> None:
+        """For the engine: this is who moves the run."""
+        self._control = control
+
+    def settle(self) -> "list[Callable[[PrefectFuture[R]], object]]":
+        """For the engine, which holds the journal's lock: nothing follows. Returns who wants to know."""
+        callbacks, self._callbacks = self._callbacks, None
+        self._control = None
+        return callbacks or []
+
+    def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether the run can only settle if this event loop turns."""
+        control = self._control
+        return control is not None and control.needs(loop)
+
+    def wait_here(self, timeout: float | None = None) -> State | None:
+        """Like :meth:`wait`, but blocks in every flow. Raises ``WouldDeadlock`` where that would never end."""
+        if not self.settled:
+            self.refuse_deadlock()
+            waiter = self._journal.clock.waiter()
+            if self.when_settled(lambda _: waiter.wake()):
+                block(waiter, timeout)
+        return self._state if self.settled else None
+
+    def refuse_deadlock(self) -> None:
+        """Raise ``WouldDeadlock`` where blocking here would hold up the very loop that the run needs."""
+        loop = asyncio._get_running_loop()  # noqa: SLF001  # pyright: ignore
+        if loop is not None and self.needs(loop):
+            raise WouldDeadlock(
+                f"Waiting for task run '{self.task_run.name}' here would never end: it needs the event loop "
+                "that this very call holds up. Use `await future.result_async()` or `await future.wait_async()`."
+            )
+
+    def _result_of(self, state: State | None, timeout: float | None, *, raise_on_failure: bool) -> Any:
+        if state is None:
+            raise TimeoutError(
+                f"Task run '{self.task_run.name}' has no result after {timeout} second(s); "
+                f"it is in state {self._state}."
+            )
+        return state.result(raise_on_failure=raise_on_failure)
+
+    def __await__(self) -> "Generator[Any, None, PrefectFuture[R]]":
+        """The future itself, for those used to ``await task.submit()``."""
+        return self
+        yield
+
+    def __bool__(self) -> bool:
+        warnings.warn(
+            "A future is always true, whatever its result. Did you mean `future.result()`?",
+            UserWarning,
+            stacklevel=2,
+        )
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PrefectFuture):
+            return NotImplemented
+        return self.task_run.id == other.task_run.id
+
+    def __hash__(self) -> int:
+        return hash(self.task_run.id)
+
+    def __repr__(self) -> str:
+        return f"PrefectFuture({self.task_run.name!r}, {self._state.name})"
+
+
+class DoneAndNotDone(NamedTuple):
+    """What :func:`wait` found, each in the order given."""
+
+    done: "list[PrefectFuture[Any]]"
+    not_done: "list[PrefectFuture[Any]]"
+
+
+def wait(futures: "Iterable[PrefectFuture[Any]]", timeout: float | None = None) -> DoneAndNotDone:
+    """Block until all have settled, at most ``timeout`` seconds."""
+    given = list(futures)
+    try:
+        for _ in _Completions(given, timeout):
+            pass
+    except TimeoutError:
+        pass
+    return _sorted_out(given)
+
+
+async def wait_async(
+    futures: "Iterable[PrefectFuture[Any]]", timeout: float | None = None  # noqa: ASYNC109
+) -> DoneAndNotDone:
+    """Like :func:`wait`, to be awaited."""
+    given = list(futures)
+    try:
+        async for _ in _Completions(given, timeout):
+            pass
+    except TimeoutError:
+        pass
+    return _sorted_out(given)
+
+
+def as_completed(futures: "Iterable[PrefectFuture[R]]", timeout: float | None = None) -> "_Completions[R]":
+    """The futures one by one, as they settle; to be used with ``for`` or ``async for``.
+
+    Raises ``TimeoutError`` when some have not settled after ``timeout`` seconds.
+    """
+    return _Completions(futures, timeout)
+
+
+class _Completions(Generic[R]):
+    def __init__(self, futures: "Iterable[PrefectFuture[R]]", timeout: float | None) -> None:
+        self._left = list(dict.fromkeys(futures))
+        self._timeout = timeout
+        self._done: deque[PrefectFuture[R]] = deque()
+        self._wake: Callable[[], object] = lambda: None
+
+    def __iter__(self) -> "Iterator[PrefectFuture[R]]":
+        clock = self._clock
+        deadline = self._deadline()
+        for _ in self._listen():
+            while not self._done:
+                for future in self._left:
+                    future.refuse_deadlock()
+                waiter = clock.waiter()
+                self._wake = waiter.wake
+                if not self._done and not block(waiter, self._remaining(deadline)):
+                    raise self._overdue()
+            yield self._next()
+
+    async def __aiter__(self) -> "AsyncIterator[PrefectFuture[R]]":
+        deadline = self._deadline()
+        for _ in self._listen():
+            while not self._done:
+                event = LoopEvent()
+                self._wake = event.set
+                if not self._done and not await event.wait(self._remaining(deadline)):
+                    raise self._overdue()
+            yield self._next()
+
+    @property
+    def _clock(self) -> Clock:
+        return self._left[0]._journal.clock if self._left else current_environment().clock  # noqa: SLF001
+
+    def _listen(self) -> range:
+        for future in self._left:
+            future.add_done_callback(self._heard)
+        return range(len(self._left))
+
+    def _heard(self, future: "PrefectFuture[R]") -> None:
+        self._done.append(future)
+        self._wake()
+
+    def _next(self) -> "PrefectFuture[R]":
+        future = self._done.popleft()
+        self._left.remove(future)
+        return future
+
+    def _deadline(self) -> float | None:
+        return None if self._timeout is None else self._clock.monotonic() + self._timeout
+
+    def _remaining(self, deadline: float | None) -> float | None:
+        return None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+
+    def _overdue(self) -> TimeoutError:
+        names = ", ".join(future.task_run.name for future in self._left[:5])
+        more = "" if len(self._left) <= 5 else f" and {len(self._left) - 5} more"
+        return TimeoutError(f"Not settled after {self._timeout} second(s): {names}{more}")
+
+
+def block(waiter: Waiter, timeout: float | None = None) -> bool:
+    """Wait on this thread. The slot that the code here holds may be used by others meanwhile."""
+    slot = SLOT.get()
+    if slot is None:
+        return waiter.wait(timeout)
+    with slot.given_back():
+        return waiter.wait(timeout)
+
+
+class LoopEvent:
+    """Something awaited on the running event loop, and set from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[None] = self._loop.create_future()
+
+    def set(self, _: object = None) -> None:
+        """End the wait."""
+        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001  # pyright: ignore
+            self._set_here()
+        else:
+            try:
+                self._loop.call_soon_threadsafe(self._set_here)
+            except RuntimeError:  # the loop is closed: nobody awaits this any more
+                return
+
+    async def wait(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+        """Wait until set, at most ``timeout`` seconds; whether it was set."""
+        if timeout is None:
+            await self._future
+            return True
+        try:
+            async with asyncio.timeout(timeout):
+                await self._future
+        except TimeoutError:
+            return False
+        return True
+
+    def _set_here(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+
+def _sorted_out(futures: "list[PrefectFuture[Any]]") -> DoneAndNotDone:
+    return DoneAndNotDone(
+        [future for future in futures if future.settled], [future for future in futures if not future.settled]
+    )
+
+

@@ -1,0 +1,224 @@
+"""What happened: state changes, and the histories of runs that they make up."""
+
+from collections.abc import Iterable, Iterator
+from typing import overload
+from uuid import UUID
+
+from runtime.exceptions import AmbiguousRunName
+from runtime.runs import FlowRun, TaskRun
+from runtime.states import State, StateType
+
+
+class StateChange:
+    """One entry of a history: ``run`` was in ``state`` from here on. The state carries no data."""
+
+    __slots__ = ("at", "attempt", "elapsed", "index", "run", "run_count", "state", "worker")
+
+    def __init__(
+        self,
+        run: FlowRun | TaskRun,
+        index: int,
+        state: State,
+        at: float,
+        elapsed: float,
+        attempt: int = 0,
+        run_count: int = 1,
+        worker: str | None = None,
+    ) -> None:
+        self.run = run
+        #: position among all changes of the outermost flow run, from 0, without gaps
+        self.index = index
+        self.state = state
+        #: seconds since the epoch
+        self.at = at
+        #: seconds since the outermost flow run began, on a clock that never runs backwards
+        self.elapsed = elapsed
+        #: the attempt that the run was at, from 1; 0 before the first
+        self.attempt = attempt
+        #: the flow run's own attempt; a state is final within one of these
+        self.run_count = run_count
+        #: where the attempt ran, once that is known
+        self.worker = worker
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same of the same run, whenever and wherever it happened."""
+        if not isinstance(other, StateChange):
+            return NotImplemented
+        return self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[object, ...]:
+        return self.run.short_name, self.state, self.attempt, self.run_count
+
+    def __repr__(self) -> str:
+        where = f" on {self.worker}" if self.worker else ""
+        return f"<{self.index} {self.run.short_name} {self.state.name} +{self.elapsed:.6f}s{where}>"
+
+
+class StateHistory:
+    """The state changes of one run, in order."""
+
+    def __init__(self, changes: Iterable[StateChange]) -> None:
+        self._changes = tuple(changes)
+
+    @property
+    def names(self) -> list[str]:
+        """The states' names: ``["Pending", "Running", "Completed"]``."""
+        return [change.state.name for change in self._changes]
+
+    @property
+    def types(self) -> list[StateType]:
+        """The states' types."""
+        return [change.state.type for change in self._changes]
+
+    @property
+    def states(self) -> list[State]:
+        """The states themselves."""
+        return [change.state for change in self._changes]
+
+    @property
+    def run(self) -> FlowRun | TaskRun:
+        """The run whose history this is."""
+        return self._changes[0].run
+
+    @property
+    def final(self) -> State | None:
+        """The last state, if nothing can follow it."""
+        last = self._changes[-1].state
+        return last if last.is_final() else None
+
+    def __iter__(self) -> Iterator[StateChange]:
+        return iter(self._changes)
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    @overload
+    def __getitem__(self, index: int) -> StateChange: ...
+    @overload
+    def __getitem__(self, index: slice) -> "StateHistory": ...
+    def __getitem__(self, index: int | slice) -> "StateChange | StateHistory":
+        return StateHistory(self._changes[index]) if isinstance(index, slice) else self._changes[index]
+
+    def __contains__(self, item: object) -> bool:
+        """Whether a state, or a state of this name or type, occurs."""
+        if isinstance(item, StateType):
+            return item in self.types
+        if isinstance(item, str):
+            return item in self.names
+        return item in self.states or item in self._changes
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StateHistory):
+            return self._changes == other._changes
+        if isinstance(other, list):
+            return self.names == other
+        return NotImplemented
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - equal to lists, which have none
+
+    def __repr__(self) -> str:
+        return f"<StateHistory {' -> '.join(self.names)}>"
+
+
+class FlowRunHistory:
+    """All state changes of a flow run, its task runs and its subflow runs, in order.
+
+    ``history["add-0"]`` is the history of one run, by short name, by full name, or by id.
+    """
+
+    def __init__(
+        self, flow_run: FlowRun, changes: Iterable[StateChange], subflow_runs: Iterable[FlowRun] = ()
+    ) -> None:
+        self.flow_run = flow_run
+        self._changes = tuple(changes)
+        self._subflow_runs = {run.id: run for run in subflow_runs}
+        self._by_run: dict[UUID, list[StateChange]] = {}
+        for change in self._changes:
+            self._by_run.setdefault(change.run.id, []).append(change)
+
+    @property
+    def states(self) -> StateHistory:
+        """The flow run's own history."""
+        return StateHistory(self._by_run.get(self.flow_run.id, ()))
+
+    @property
+    def task_runs(self) -> list[TaskRun]:
+        """All task runs, those of subflows too, in the order in which they were submitted."""
+        return [run for run in self._runs() if isinstance(run, TaskRun)]
+
+    @property
+    def subflow_runs(self) -> list[FlowRun]:
+        """The runs of flows that this run called, and those called in turn."""
+        return list(self._subflow_runs.values())
+
+    def path(self, run: FlowRun | TaskRun) -> str:
+        """The short name of a run as seen from this one: ``add-0``, ``child-flow-0/add-0``."""
+        if isinstance(run, TaskRun):
+            owner = self._subflow_runs.get(run.flow_run_id) if run.flow_run_id is not None else None
+            return run.short_name if owner is None else f"{self.path(owner)}/{run.short_name}"
+        if run.id == self.flow_run.id:
+            return run.short_name
+        parent = self._subflow_runs.get(run.parent_id) if run.parent_id is not None else None
+        return run.short_name if parent is None else f"{self.path(parent)}/{run.short_name}"
+
+    def __getitem__(self, name: str | UUID) -> StateHistory:
+        """The history of the run called ``name``. The number of a subflow may be left out where one ran.
+
+        Raises ``KeyError`` for a name that fits none, ``AmbiguousRunName`` for one that fits several.
+        """
+        if isinstance(name, UUID):
+            return StateHistory(self._by_run[name])
+        found = [run for run in self._runs() if name in self._names(run)]
+        if not found:
+            known = ", ".join(self.path(run) for run in self._runs())
+            raise KeyError(f"No run is called {name!r}. There are: {known or 'none'}")
+        if len(found) > 1:
+            fits = ", ".join(f"{self.path(run)} ({run.id})" for run in found)
+            raise AmbiguousRunName(f"{name!r} fits several runs: {fits}")
+        return StateHistory(self._by_run[found[0].id])
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == run.id or name in self._names(run) for run in self._runs())
+
+    def __iter__(self) -> Iterator[StateChange]:
+        return iter(self._changes)
+
+    def __len__(self) -> int:
+        return len(self._changes)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same runs went through the same states, in whatever interleaving."""
+        if not isinstance(other, FlowRunHistory):
+            return NotImplemented
+        return self._outline() == other._outline()
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType] - made of lists
+
+    def __repr__(self) -> str:
+        runs = ", ".join(f"{self.path(run)}: {self[run.id].names[-1]}" for run in self._runs())
+        return f"<FlowRunHistory of {self.flow_run.name} {runs}>"
+
+    def _runs(self) -> list[FlowRun | TaskRun]:
+        return [changes[0].run for run_id, changes in self._by_run.items() if run_id != self.flow_run.id]
+
+    def _names(self, run: FlowRun | TaskRun) -> set[str]:
+        path = self.path(run)
+        names = {path, run.name, str(run.id)}
+        owners, _, last = path.rpartition("/")
+        unnumbered = "/".join(owner.rpartition("-")[0] for owner in owners.split("/")) if owners else ""
+        if isinstance(run, FlowRun):
+            names.add(path.rpartition("-")[0])
+        elif unnumbered and run.parent is None:
+            names.add(f"{unnumbered}/{last}")
+        return names
+
+    def _outline(self) -> dict[str, list[tuple[object, ...]]]:
+        outline = {
+            self.path(run): [(change.state, change.attempt, change.run_count) for change in self[run.id]]
+            for run in self._runs()
+        }
+        outline[""] = [(change.state, change.attempt, change.run_count) for change in self.states]
+        return outline

@@ -1,0 +1,55 @@
+"""Where other packages plug in: pluggy hook specifications, found by the entry-point group ``flows``.
+
+A plugin is any object with functions named like the ones below and marked with ``hookimpl``. Entry
+points are looked for when the first flow runs; ``plugins().register(...)`` adds one by hand.
+"""
+
+from typing import Any
+
+import pluggy
+
+ENTRY_POINT_GROUP = "flows"
+
+hookspec = pluggy.HookspecMarker("flows")
+hookimpl = pluggy.HookimplMarker("flows")
+
+
+class FlowsHooks:
+    """All that can be plugged in."""
+
+    @hookspec
+    def flows_state_change(self, change: Any) -> None:
+        """Hear of a ``StateChange`` after it was written.
+
+        Called on whatever thread made the change. An exception is logged and changes nothing.
+        """
+
+    @hookspec(firstresult=True)
+    def flows_select_task_runner(self, flow: str, declared: Any) -> Any:  # pyright: ignore[reportReturnType]
+        """A task runner for a run of ``flow`` instead of the declared one; None leaves the choice."""
+
+    @hookspec
+    def flows_task_runners(self) -> "dict[str, Any]":  # pyright: ignore[reportReturnType]
+        """Names of task runners, for ``--task-runner``, with a callable that makes each."""
+
+    @hookspec
+    def flows_history_stores(self) -> "dict[str, Any]":  # pyright: ignore[reportReturnType]
+        """Names of history stores with a callable that makes each."""
+
+    @hookspec
+    def flows_commands(self) -> "list[Any]":  # pyright: ignore[reportReturnType]
+        """Click commands to be added to ``flows``."""
+
+
+def plugins() -> pluggy.PluginManager:
+    """The plugin manager of this process, with the installed plugins loaded."""
+    global _plugins  # noqa: PLW0603 - one for a process
+    if _plugins is None:
+        manager = pluggy.PluginManager("flows")
+        manager.add_hookspecs(FlowsHooks)
+        _plugins = manager
+        manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
+    return _plugins
+
+
+_plugins: pluggy.PluginManager | None = None

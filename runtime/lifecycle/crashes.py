@@ -1,0 +1,33 @@
+"""Telling a crash from a failure, and saying which crash it was."""
+
+from runtime.exceptions import CrashedRun
+
+
+def crash_message(exception: BaseException) -> str | None:
+    """What a run that ended with ``exception`` crashed of; None where it failed instead.
+
+    Code fails with an ``Exception``. Everything else, and a ``CrashedRun`` handed on, comes from outside.
+    """
+    if isinstance(exception, CrashedRun):
+        return describe(exception) or "Execution was lost."
+    if isinstance(exception, Exception):
+        return None
+    if isinstance(exception, KeyboardInterrupt):
+        return "Execution was aborted by an interrupt signal."
+    if isinstance(exception, SystemExit):
+        return "Execution was aborted by Python system exit call."
+    # By name: this module must not import asyncio, and other backends have their own.
+    if any(kind.__name__ in {"CancelledError", "Cancelled"} for kind in type(exception).__mro__):
+        return "Execution was cancelled by the runtime environment."
+    return (
+        f"Execution was interrupted by an unexpected exception: "
+        f"{type(exception).__name__}: {describe(exception)}"
+    )
+
+
+def describe(exception: BaseException) -> str:
+    """``str(exception)``, also where that raises."""
+    try:
+        return str(exception)
+    except Exception as error:  # noqa: BLE001 - the user's __str__ may raise anything
+        return f"<{type(exception).__name__} that cannot be shown: __str__ raised {type(error).__name__}>"

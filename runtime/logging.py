@@ -1,0 +1,111 @@
+"""The log of runs: the lines that users see, the logger they write to, and prints that go there."""
+
+import builtins
+import logging
+import sys
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+from runtime.context import FLOW_RUN, TASK_RUN, get_run_context
+from runtime.settings import current_settings
+
+#: lines about flow runs, and what flows log
+FLOW_RUNS = logging.getLogger("flows.flow_runs")
+#: lines about task runs, and what tasks log
+TASK_RUNS = logging.getLogger("flows.task_runs")
+#: what plugins, hooks and task runners have to say
+ENGINE = logging.getLogger("flows.engine")
+
+LINE_FORMAT = "%(asctime)s.%(msecs)03d | %(message)s"
+TIME_FORMAT = "%H:%M:%S"
+
+
+class RunLogger(logging.LoggerAdapter[logging.Logger]):
+    """A logger whose records say which run they come from."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Add the run to what the caller's ``extra`` says."""
+        kwargs["extra"] = {**(self.extra or {}), **kwargs.get("extra", {})}
+        return msg, kwargs
+
+
+def get_run_logger() -> RunLogger:
+    """The logger of the task run, or else the flow run, that this is called in.
+
+    Its records carry ``flow_run_name`` and, in a task, ``task_run_name``. Raises ``MissingContext``
+    outside of both.
+    """
+    get_run_context()
+    flow, task = FLOW_RUN.get(), TASK_RUN.get()
+    extra: dict[str, object] = {}
+    if flow is not None:
+        extra |= {"flow_run_name": flow.flow_run.name, "flow_run_id": str(flow.flow_run.id)}
+    if task is not None:
+        extra |= {"task_run_name": task.task_run.name, "task_run_id": str(task.task_run.id)}
+    return RunLogger(TASK_RUNS if task is not None else FLOW_RUNS, extra)
+
+
+def configure_console() -> None:
+    """Show the log on standard error, where nobody has configured logging."""
+    flows = logging.getLogger("flows")
+    if not flows.handlers and not logging.getLogger().handlers and flows.level == logging.NOTSET:
+        handler = _ConsoleHandler()
+        handler.setFormatter(logging.Formatter(LINE_FORMAT, TIME_FORMAT))
+        flows.addHandler(handler)
+        flows.setLevel(current_settings().log_level)
+
+
+class _ConsoleHandler(logging.StreamHandler[Any]):
+    """Writes to whatever ``sys.stderr`` is at the time, so that captured output stays captured."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, value: Any) -> None:
+        del value
+
+
+@contextmanager
+def prints_logged() -> Iterator[None]:
+    """For the length of the block, ``print`` goes to the log in runs that ask for it, and only there."""
+    with _prints:
+        yield
+
+
+class _PrintSwitch:
+    """Replaces ``builtins.print`` as long as anybody needs it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._print = builtins.print
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._print = builtins.print
+                builtins.print = self._print_or_log
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and builtins.print == self._print_or_log:
+                builtins.print = self._print
+
+    def _print_or_log(self, *values: object, sep: str | None = " ", **options: Any) -> None:
+        run = TASK_RUN.get() or FLOW_RUN.get()
+        if run is None or not run.log_prints or options.get("file") not in (None, sys.stdout):
+            self._print(*values, sep=sep, **options)
+        else:
+            get_run_logger().info("%s", (" " if sep is None else sep).join(map(str, values)))
+
+
+_prints = _PrintSwitch()

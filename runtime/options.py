@@ -1,0 +1,86 @@
+"""What flows and tasks have in common when they are declared: names, hooks, and checks of both."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, cast
+
+from runtime.policies import StateHook
+from runtime.states import StateType
+
+Hooks: TypeAlias = "list[StateHook] | None"
+#: a template over the parameters, or a function that makes the name, of nothing or of the parameters
+RunName: TypeAlias = "str | Callable[..., str] | None"
+
+_FORBIDDEN = "/%&<>"
+
+
+def checked_name(kind: str, name: object) -> str:
+    """A name that may stand in paths, URLs and pages. Raises ``TypeError`` or ``ValueError``."""
+    if not isinstance(name, str):
+        raise TypeError(f"The name of a {kind} must be a string, not {name!r}")
+    if not name or not name.strip():
+        raise ValueError(f"The name of a {kind} must not be empty")
+    for character in _FORBIDDEN:
+        if character in name:
+            raise ValueError(f"The name {name!r} of a {kind} must not contain any of {' '.join(_FORBIDDEN)}")
+    return name
+
+
+def checked_run_name(option: str, run_name: RunName) -> "str | Callable[[dict[str, Any]], str] | None":
+    """What makes the names of runs: given parameters, whatever the user's own function takes."""
+    if run_name is None or isinstance(run_name, str):
+        return run_name
+    if not callable(run_name):
+        raise TypeError(f"{option} must be a string, a function or None, not {run_name!r}")
+    make = run_name
+    takes_parameters = bool(inspect.signature(make).parameters)
+
+    def name(parameters: dict[str, Any]) -> str:
+        made: object = make(parameters) if takes_parameters else make()
+        if not isinstance(made, str):
+            raise TypeError(f"{option} must make a string, not {made!r}")
+        return made
+
+    return name
+
+
+def checked_hooks(hooks: Mapping[StateType, tuple[str, Hooks]]) -> dict[StateType, tuple[StateHook, ...]]:
+    """The hooks by the type of state that they wait for. Raises ``TypeError`` for one that is none."""
+    checked: dict[StateType, tuple[StateHook, ...]] = {}
+    for kind, (option, functions) in hooks.items():
+        if functions is None:
+            continue
+        if not isinstance(cast("object", functions), list | tuple):
+            raise TypeError(f"{option} must be a list of functions, not {functions!r}")
+        for function in functions:
+            if not callable(function):
+                raise TypeError(f"{option} must be a list of functions, but there is {function!r} in it")
+        if functions:
+            checked[kind] = tuple(functions)
+    return checked
+
+
+def checked_tags(tags: Iterable[str] | None) -> tuple[str, ...]:
+    """Tags in order. Raises ``TypeError`` for one that is no string."""
+    if isinstance(tags, str):
+        raise TypeError(f"tags must be a collection of strings, not the string {tags!r}")
+    for tag in tags or ():
+        if not isinstance(cast("object", tag), str):
+            raise TypeError(f"tags must be strings, not {tag!r}")
+    return tuple(sorted(set(tags or ())))
+
+
+def checked_function(kind: str, function: object) -> Callable[..., Any]:
+    """A function that can be a flow or a task. Raises ``TypeError``."""
+    if isinstance(function, staticmethod | classmethod):
+        raise TypeError(f"Put @{kind} below @{type(function).__name__}, next to the function.")
+    if not callable(function):
+        raise TypeError(f"@{kind} goes on a function, not on {function!r}")
+    if inspect.isasyncgenfunction(function):
+        raise TypeError(f"@{kind} cannot go on {function.__name__}: an async generator has no one result")
+    return function
+
+
+def description_of(function: Callable[..., Any], given: str | None) -> str | None:
+    """What was said, or else the function's docstring."""
+    return given if given is not None else inspect.getdoc(function)

@@ -1,0 +1,72 @@
+"""Checking and converting what a flow is called with, by its annotations (pydantic)."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+
+from runtime.exceptions import ParameterTypeError
+
+
+class ParameterValidator:
+    """Validates the parameters of one function."""
+
+    def __init__(self, function: Callable[..., Any], flow_name: str) -> None:
+        self._flow_name = flow_name
+        self._adapters: dict[str, TypeAdapter[Any]] = {}
+        for name, hint in _hints(function).items():
+            adapter = _adapter(hint)
+            if adapter is not None:
+                self._adapters[name] = adapter
+
+    def validate(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The parameters, converted where the annotations ask for it.
+
+        Raises ``ParameterTypeError``, which names every parameter that is wrong.
+        """
+        valid = dict(parameters)
+        problems: list[str] = []
+        for name, adapter in self._adapters.items():
+            if name in parameters:
+                try:
+                    valid[name] = adapter.validate_python(parameters[name])
+                except ValidationError as error:
+                    problems.extend(
+                        f"  {'.'.join(str(part) for part in (name, *detail['loc']))}: {detail['msg']}, "
+                        f"got {_shown(detail['input'])}"
+                        for detail in error.errors(include_url=False)
+                    )
+        if problems:
+            raise ParameterTypeError(
+                f"Flow '{self._flow_name}' cannot take these parameters:\n" + "\n".join(problems)
+            )
+        return valid
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    named = [name for name, p in inspect.signature(function).parameters.items() if p.kind not in variadic]
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except (NameError, TypeError):  # a type that only the type checker sees
+        hints = {name: hint for name, hint in function.__annotations__.items() if not isinstance(hint, str)}
+    return {name: hints[name] for name in named if name in hints}
+
+
+def _adapter(hint: Any) -> TypeAdapter[Any] | None:
+    try:
+        return TypeAdapter(hint)
+    except (PydanticSchemaGenerationError, PydanticUserError):
+        try:  # a class that pydantic does not know: isinstance has to do
+            return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+        except (PydanticSchemaGenerationError, PydanticUserError):
+            return None
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the user's __repr__ may raise anything
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else f"{text[:77]}..."

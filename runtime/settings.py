@@ -1,0 +1,105 @@
+"""What the surroundings of a process say: the ``FLOWS_*`` variables, read once and checked."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from runtime.exceptions import FlowsError
+
+
+class SettingsError(FlowsError, ValueError):
+    """A setting has a value that it cannot have."""
+
+
+def _default_home() -> Path:
+    return Path("~/.flows").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set from outside; each field is read from ``FLOWS_<FIELD>``."""
+
+    #: where results, and histories that last, are kept
+    home: Path = field(default_factory=_default_home)
+    #: the lowest level of log record that the console shows when nobody configured logging
+    log_level: str = "INFO"
+    #: whether ``print`` in flows and tasks goes to their log, where they do not say it themselves
+    log_prints: bool = False
+    #: seconds that an interrupted flow gives its running tasks before it leaves them behind
+    interrupt_grace: float = 3.0
+
+
+def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of an environment. Raises :class:`SettingsError` naming a variable that is wrong."""
+    values: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        variable = f"FLOWS_{name.upper()}"
+        text = environ.get(variable)
+        if text is not None:
+            try:
+                values[name] = read(text)
+            except ValueError as error:
+                raise SettingsError(f"{variable}={text!r}: {error}") from error
+    return Settings(**values)
+
+
+def current_settings() -> Settings:
+    """The settings in force here."""
+    changed = _changed.get()
+    if changed is not None:
+        return changed
+    global _read  # noqa: PLW0603 - read once for a process
+    if _read is None:
+        _read = read_settings()
+    return _read
+
+
+@contextmanager
+def temporary_settings(**changes: Any) -> Iterator[Settings]:
+    """Settings that differ in ``changes`` for the length of a block, in this context alone."""
+    settings = replace(current_settings(), **changes)
+    token = _changed.set(settings)
+    try:
+        yield settings
+    finally:
+        _changed.reset(token)
+
+
+def _read_bool(text: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+    if text.lower() not in known:
+        raise ValueError("expected true or false")
+    return known[text.lower()]
+
+
+def _read_seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError("expected a number of seconds, 0 or more")
+    return seconds
+
+
+def _read_level(text: str) -> str:
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+        raise ValueError("expected DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return text.upper()
+
+
+def _read_folder(text: str) -> Path:
+    if not text:
+        raise ValueError("expected a folder")
+    return Path(text).expanduser()
+
+
+_READERS = {
+    "home": _read_folder,
+    "log_level": _read_level,
+    "log_prints": _read_bool,
+    "interrupt_grace": _read_seconds,
+}
+_read: Settings | None = None
+_changed: ContextVar[Settings | None] = ContextVar("flows_settings", default=None)

@@ -1,0 +1,20 @@
+"""Task runners: where attempts of tasks are made. Each is imported when it is first asked for."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
+from runtime.task_runners.sequential import SequentialTaskRunner
+
+if TYPE_CHECKING:
+    from runtime.task_runners.concurrent import ConcurrentTaskRunner
+
+__all__ = ["BaseTaskRunner", "ConcurrentTaskRunner", "SequentialTaskRunner", "TaskConcurrencyType"]
+
+_LAZY = {"ConcurrentTaskRunner": "runtime.task_runners.concurrent"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,122 @@
+"""What the engine asks of a task runner."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from threading import Lock
+from typing import Any
+
+from runtime.context import Environment, current_environment
+from runtime.envelope import Attempt
+from runtime.threads import LoopThread
+
+
+class TaskConcurrencyType(str, Enum):
+    """What a task runner promises about tasks submitted one after the other."""
+
+    #: each has ended before the next begins, on the caller's thread or loop: the engine sees to that itself
+    SEQUENTIAL = "SEQUENTIAL"
+    #: they take turns
+    CONCURRENT = "CONCURRENT"
+    #: they run at the same time
+    PARALLEL = "PARALLEL"
+
+
+class BaseTaskRunner(ABC):
+    """Makes attempts somewhere. It knows nothing of retries, timeouts, histories or flows.
+
+    A subclass passes its settings on to ``super().__init__(**settings)``, under the names that its own
+    ``__init__`` takes: two runners with the same settings are equal, and copies are made of them.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+        self._environment: Environment | None = None
+        self._loop_thread: LoopThread | None = None
+
+    @property
+    def name(self) -> str:
+        """The name that logs use."""
+        return type(self).__name__
+
+    @property
+    @abstractmethod
+    def concurrency_type(self) -> TaskConcurrencyType:
+        """What the runner promises."""
+
+    @property
+    def environment(self) -> Environment:
+        """The environment it was started in. Raises ``RuntimeError`` where it is not started."""
+        if self._environment is None:
+            raise RuntimeError(f"{self.name} is not started: submit tasks inside of a flow that uses it.")
+        return self._environment
+
+    @contextmanager
+    def start(self, environment: Environment | None = None) -> Iterator["BaseTaskRunner"]:
+        """Run for the length of the block. Raises ``RuntimeError`` where it runs already."""
+        if self._environment is not None:
+            raise RuntimeError(f"{self.name} is started already; `duplicate()` makes another one like it.")
+        self._environment = environment or current_environment()
+        try:
+            self.open()
+            try:
+                yield self
+            finally:
+                self.close()
+        finally:
+            self._environment = None
+            if self._loop_thread is not None:
+                self._loop_thread.stop()
+                self._loop_thread = None
+
+    def open(self) -> None:
+        """Get ready for attempts. What it raises is the reason why a flow crashed."""
+
+    def close(self) -> None:
+        """Give back everything. No attempt that anybody waits for is left."""
+
+    @abstractmethod
+    def submit(self, attempt: Attempt) -> None:
+        """See to it that the attempt is made, and that its reports arrive; do not wait for it.
+
+        An exception means that the call itself is at fault, and fails the run. May be called on any thread.
+        """
+
+    @abstractmethod
+    def stop(self, attempt: Attempt) -> None:
+        """End the attempt as soon as can be, and give its slot to others at once. Called on any thread."""
+
+    def loop(self) -> Any:
+        """The event loop for async tasks of flows that are not async; started when first asked for."""
+        with _starting_loop:
+            if self._loop_thread is None:
+                self._loop_thread = self.environment.threads.start_loop(f"flows-{self.name}-loop")
+            return self._loop_thread.loop
+
+    def brings_environment(self) -> Environment | None:
+        """The environment that flows with this runner are to run in; None: the one around them."""
+        return None
+
+    def duplicate(self) -> "BaseTaskRunner":
+        """Another one with the same settings, not started."""
+        return type(self)(**self._settings)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self._settings == getattr(other, "_settings", None)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._settings)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in self._settings.items())})"
+
+
+_starting_loop = Lock()
+
+
+def _rebuild(kind: type[BaseTaskRunner], settings: dict[str, Any]) -> BaseTaskRunner:
+    return kind(**settings)

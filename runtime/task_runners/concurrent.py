@@ -1,0 +1,201 @@
+"""Tasks that take turns: sync ones in threads that anyio keeps, async ones on an event loop."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from queue import SimpleQueue
+
+from anyio import CapacityLimiter, to_thread
+
+from runtime.envelope import Attempt
+from runtime.futures import SLOT
+from runtime.logging import ENGINE
+from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
+from runtime.task_runners.loops import LoopAttempts
+
+#: as many threads as anyio allows by default
+DEFAULT_THREADS = 40
+
+
+class ConcurrentTaskRunner(BaseTaskRunner):
+    """Runs tasks concurrently. It is the runner of flows that declare none.
+
+    At most ``max_workers`` tasks run at the same time, sync and async ones together. Without it, 40 sync
+    tasks do, and any number of async ones. A task that waits for another one does not count.
+
+    Why threads with a queue
+    ------------------------
+    ``to_thread.run_sync`` for each task costs ten times a plain pool's hand-off. So it starts each
+    thread once, and the thread then takes attempts from a queue: ``anyio.from_thread`` works in tasks,
+    and handing over stays cheap.
+    """
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        if max_workers is not None and (isinstance(max_workers, bool) or max_workers < 1):
+            raise ValueError(f"max_workers must be 1 or more, or None, not {max_workers!r}")
+        super().__init__(max_workers=max_workers)
+        self._bounds_async = max_workers is not None
+        self._slots = DEFAULT_THREADS if max_workers is None else max_workers
+
+    @property
+    def concurrency_type(self) -> TaskConcurrencyType:
+        """Concurrent."""
+        return TaskConcurrencyType.CONCURRENT
+
+    def open(self) -> None:
+        """Nothing is started before it is needed."""
+        self._lock = threading.Lock()
+        #: slots that nobody holds; negative while those who gave theirs back have taken them again
+        self._free = self._slots
+        self._waiting: deque[Attempt] = deque()
+        self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
+        #: threads that wait at the queue and that nobody counts on yet
+        self._idle = 0
+        self._threads: dict[threading.Thread, Attempt | None] = {}
+        self._thread_tasks: set[asyncio.Task[None]] = set()
+        self._abandoned: set[Attempt] = set()
+        self._starting = 0
+        self._no_thread_starting = threading.Condition(self._lock)
+        self._on_loops = LoopAttempts(self._ended_on_loop if self._bounds_async else None)
+
+    def close(self) -> None:
+        """End the threads. One that sits in a call that cannot be interrupted is left behind, and named."""
+        with self._lock:
+            while self._starting:
+                self._no_thread_starting.wait()
+            threads = dict(self._threads)
+        for _ in threads:
+            self._queue.put(None)
+        stuck = {thread: attempt for thread, attempt in threads.items() if attempt in self._abandoned}
+        if self._loop_thread is not None:
+            self._loop_thread.stop()
+            self._loop_thread = None
+        for thread in threads.keys() - stuck.keys():
+            thread.join()
+        for attempt in stuck.values():
+            if attempt is not None and attempt in self._abandoned:
+                ENGINE.warning(
+                    "A thread is left behind: task run '%s' was stopped, but sits in a call that cannot be "
+                    "interrupted. The thread ends when that call returns.",
+                    attempt.task_run.name,
+                )
+
+    @property
+    def abandoned(self) -> int:
+        """How many threads were told to stop and have not yet."""
+        return len(self._abandoned)
+
+    def submit(self, attempt: Attempt) -> None:
+        """Run the attempt when a slot is free, in order of submission."""
+        if attempt.call.definition.is_async and not self._bounds_async:
+            self._on_loops.start(attempt, attempt.loop or self.loop())
+            return
+        with self._lock:
+            if self._free <= 0:
+                self._waiting.append(attempt)
+                return
+            self._free -= 1
+        self._launch(attempt)
+
+    def stop(self, attempt: Attempt) -> None:
+        """Cancel an async attempt; interrupt the thread of a sync one and count on it no more."""
+        if attempt.guard is None:
+            self._on_loops.stop(attempt)
+            return
+        following = None
+        with self._lock:
+            if attempt.handle is not None:
+                attempt.handle = None
+                self._abandoned.add(attempt)
+                following = self._release()
+        attempt.guard.interrupt()
+        if following is not None:
+            self._launch(following)
+
+    @contextmanager
+    def given_back(self) -> Iterator[None]:
+        """Let another attempt have the caller's slot for the length of a block."""
+        with self._lock:
+            following = self._release()
+        if following is not None:
+            self._launch(following)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._free -= 1
+
+    def _launch(self, attempt: Attempt) -> None:
+        if attempt.guard is None:
+            self._on_loops.start(attempt, attempt.loop or self.loop())
+            return
+        with self._lock:
+            enough = self._idle > 0
+            if enough:
+                self._idle -= 1
+            else:
+                self._starting += 1
+        self._queue.put(attempt)
+        if not enough:
+            self.loop().call_soon_threadsafe(self._start_thread, context=Context())
+
+    def _start_thread(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._thread())
+        self._thread_tasks.add(task)
+        task.add_done_callback(self._thread_tasks.discard)
+
+    async def _thread(self) -> None:
+        await to_thread.run_sync(self._work, abandon_on_cancel=True, limiter=CapacityLimiter(1))
+
+    def _work(self) -> None:
+        thread = threading.current_thread()
+        with self._lock:
+            self._threads[thread] = None
+            worker = f"thread-{len(self._threads)}"
+            self._starting -= 1
+            if not self._starting:
+                self._no_thread_starting.notify_all()
+        attempt = self._queue.get()
+        while attempt is not None:
+            self._run(attempt, thread, worker)
+            with self._lock:
+                if attempt in self._abandoned:  # its slot went to somebody else, and this thread with it
+                    self._abandoned.discard(attempt)
+                    self._threads.pop(thread, None)
+                    return
+                self._threads[thread] = None
+                following = self._release()
+                mine = following if following is not None and following.guard is not None else None
+                if mine is None:
+                    self._idle += 1
+            if following is not mine and following is not None:
+                self._launch(following)
+            attempt = None  # let go of its values while waiting
+            attempt = mine or self._queue.get()
+
+    def _run(self, attempt: Attempt, thread: threading.Thread, worker: str) -> None:
+        with self._lock:
+            self._threads[thread] = attempt
+            attempt.handle = thread
+        attempt.context.run(SLOT.set, self)
+        attempt.run(worker)
+        with self._lock:
+            attempt.handle = None
+
+    def _release(self) -> Attempt | None:
+        """Give back a slot; returns the attempt that is to have it now. The caller holds the lock."""
+        self._free += 1
+        if self._free > 0 and self._waiting:
+            self._free -= 1
+            return self._waiting.popleft()
+        return None
+
+    def _ended_on_loop(self, attempt: Attempt) -> None:
+        del attempt
+        with self._lock:
+            following = self._release()
+        if following is not None:
+            self._launch(following)

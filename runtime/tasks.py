@@ -1,0 +1,343 @@
+"""Tasks: functions whose every call is a run with a history."""
+
+import functools
+import hashlib
+import inspect
+import io
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import timedelta
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from runtime.caching import task_input_hash
+from runtime.context import may_await
+from runtime.engine import call_task, call_task_async, submit_task
+from runtime.exceptions import MappingLengthMismatch, MappingMissingIterable
+from runtime.futures import PrefectFuture
+from runtime.options import (
+    Hooks,
+    RunName,
+    checked_function,
+    checked_hooks,
+    checked_name,
+    checked_run_name,
+    checked_tags,
+    description_of,
+)
+from runtime.parameters import Annotation, CallSignature, unmapped
+from runtime.policies import RetryDelays, RunPolicy, retry_delays
+from runtime.runs import TaskCall, TaskDefinition
+from runtime.states import State, StateType
+
+__all__ = ["Task", "task", "task_input_hash"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+_RESERVED = frozenset({"wait_for", "return_state"})
+
+
+class Task(Generic[P, R]):
+    """A function whose every call is a task run.
+
+    ``task(...)`` runs it here and now; ``task.submit(...)`` hands it to the flow's task runner;
+    ``task.map(...)`` does so once for each element. ``task.fn`` is the function itself.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[P, R],
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] | None = None,
+        task_run_name: RunName = None,
+        retries: int = 0,
+        retry_delay_seconds: RetryDelays | None = None,
+        retry_jitter_factor: float | None = None,
+        retry_condition_fn: Callable[[Any, Any, State], bool] | None = None,
+        timeout_seconds: float | None = None,
+        cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None = None,
+        cache_expiration: timedelta | None = None,
+        refresh_cache: bool = False,
+        persist_result: bool = False,
+        log_prints: bool | None = None,
+        on_running: Hooks = None,
+        on_completion: Hooks = None,
+        on_failure: Hooks = None,
+    ) -> None:
+        self._options = {key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}}
+        self.fn = fn
+        function = checked_function("task", fn)
+        functools.update_wrapper(cast("Any", self), function)
+        signature = CallSignature(function)
+        self.name = checked_name("task", name if name is not None else _name_of(function))
+        signature.refuse(_RESERVED, f"Task '{self.name}'")
+        self.version = version
+        self.description = description_of(function, description)
+        self._definition = TaskDefinition(
+            task=self,
+            function=function,
+            name=self.name,
+            key=task_key(function),
+            policy=RunPolicy(
+                retries=retries,
+                retry_delays=retry_delays(retry_delay_seconds, retries),
+                retry_jitter_factor=retry_jitter_factor if retry_jitter_factor is not None else 0.0,
+                retry_condition_fn=retry_condition_fn,
+                timeout=timeout_seconds,
+                cache_key_fn=cache_key_fn,
+                cache_expiration=cache_expiration,
+                refresh_cache=refresh_cache,
+                persist_result=persist_result,
+                log_prints=log_prints,
+            ),
+            is_async=inspect.iscoroutinefunction(function),
+            signature=signature,
+            tags=checked_tags(tags),
+            run_name=checked_run_name("task_run_name", task_run_name),
+            hooks=checked_hooks(
+                {
+                    StateType.RUNNING: ("on_running", on_running),
+                    StateType.COMPLETED: ("on_completion", on_completion),
+                    StateType.FAILED: ("on_failure", on_failure),
+                }
+            ),
+        )
+
+    @property
+    def task_key(self) -> str:
+        """8 hex digits that stand for the function, the same in every process."""
+        return self._definition.key
+
+    @property
+    def tags(self) -> set[str]:
+        """The tags that all its runs have."""
+        return set(self._definition.tags)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return self._definition.is_async
+
+    @property
+    def policy(self) -> RunPolicy:
+        """How its runs are run."""
+        return self._definition.policy
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __call__(
+        self, *args: Any, return_state: Literal[True], wait_for: list[Any] | None = None, **kwargs: Any
+    ) -> State: ...
+    @overload
+    def __call__(
+        self, *args: Any, wait_for: list[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+    ) -> R: ...
+    def __call__(
+        self, *args: Any, return_state: bool = False, wait_for: list[Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """Run the task here and now; return its result, or its final state where ``return_state`` is set.
+
+        Raises what the function raises. An async task is to be awaited, except in a flow that is not async.
+        """
+        call = self._call(args, kwargs)
+        if self._definition.is_async and may_await():
+            return _called_async(call, wait_for, return_state=return_state)
+        state = call_task(call, wait_for)
+        return state if return_state else state.result()
+
+    @overload
+    def submit(
+        self: "Task[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs
+    ) -> PrefectFuture[T]: ...
+    @overload
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> PrefectFuture[R]: ...
+    @overload
+    def submit(
+        self, *args: Any, return_state: Literal[True], wait_for: list[Any] | None = None, **kwargs: Any
+    ) -> State: ...
+    @overload
+    def submit(
+        self: "Task[P, Coroutine[Any, Any, T]]",
+        *args: Any,
+        wait_for: list[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
+    ) -> PrefectFuture[T]: ...
+    @overload
+    def submit(
+        self, *args: Any, wait_for: list[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+    ) -> PrefectFuture[R]: ...
+    def submit(
+        self, *args: Any, return_state: bool = False, wait_for: list[Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """Hand a run to the task runner of the flow, and get a future for it at once.
+
+        Futures among the arguments, at any depth, arrive as their results. ``wait_for`` lists futures to
+        wait for besides. With ``return_state`` it waits and returns the final state. Raises
+        ``MissingContext`` outside of a flow.
+        """
+        future = submit_task(self._call(args, kwargs), wait_for)
+        return future.wait() if return_state else future
+
+    @overload
+    def map(
+        self: "Task[P, Coroutine[Any, Any, T]]",
+        *args: Any,
+        wait_for: list[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
+    ) -> list[PrefectFuture[T]]: ...
+    @overload
+    def map(
+        self, *args: Any, wait_for: list[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+    ) -> list[PrefectFuture[R]]: ...
+    @overload
+    def map(
+        self, *args: Any, return_state: Literal[True], wait_for: list[Any] | None = None, **kwargs: Any
+    ) -> list[State]: ...
+    def map(
+        self, *args: Any, return_state: bool = False, wait_for: list[Any] | None = None, **kwargs: Any
+    ) -> Any:
+        """Submit one run for each element of the iterables among the arguments.
+
+        All iterables must have one length (``MappingLengthMismatch``), and there must be one
+        (``MappingMissingIterable``). Other arguments, strings, and ``unmapped(x)`` are the same for all.
+        A future whose result is a list is waited for and mapped over.
+        """
+        futures = [
+            submit_task(self._call(each_args, each_kwargs), wait_for)
+            for each_args, each_kwargs in _mapped(self.name, args, kwargs)
+        ]
+        if not return_state:
+            return futures
+        if self._definition.is_async and may_await():
+            return _states_of(futures)
+        return [future.wait() for future in futures]
+
+    def with_options(self, **options: Any) -> "Task[P, R]":
+        """The same task with other options; takes what the decorator takes."""
+        unknown = options.keys() - self._options.keys()
+        if unknown:
+            raise TypeError(f"Task '{self.name}' has no option {', '.join(sorted(unknown))}")
+        return type(self)(self.fn, **{**self._options, **options})
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskCall:
+        definition = self._definition
+        definition.signature.check(args, kwargs)
+        return TaskCall(definition, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"Task({self.name!r})"
+
+
+@overload
+def task(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    description: str | None = None,
+    tags: Iterable[str] | None = None,
+    task_run_name: RunName = None,
+    retries: int = 0,
+    retry_delay_seconds: RetryDelays | None = None,
+    retry_jitter_factor: float | None = None,
+    retry_condition_fn: Callable[[Any, Any, State], bool] | None = None,
+    timeout_seconds: float | None = None,
+    cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None = None,
+    cache_expiration: timedelta | None = None,
+    refresh_cache: bool = False,
+    persist_result: bool = False,
+    log_prints: bool | None = None,
+    on_running: Hooks = None,
+    on_completion: Hooks = None,
+    on_failure: Hooks = None,
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a task of a function: ``@task``, or ``@task(retries=3, ...)``.
+
+    Args:
+        fn: the function, sync or async.
+        **options: ``name``, ``version``, ``description``, ``tags``; ``task_run_name`` (a template such as
+            ``"fetch-{page}"``, or a function); ``retries``, ``retry_delay_seconds`` (a number, one for each
+            retry, or a function of ``retries`` that lists them), ``retry_jitter_factor``,
+            ``retry_condition_fn(task, task_run, state)``; ``timeout_seconds`` for each attempt;
+            ``cache_key_fn(context, parameters)``, ``cache_expiration``, ``refresh_cache``; ``persist_result``;
+            ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list of
+            ``hook(task, task_run, state)``.
+    """
+    return Task(fn, **options) if fn is not None else functools.partial(Task, **options)
+
+
+def task_key(function: Callable[..., Any]) -> str:
+    """8 hex digits that stand for a function, by its module and qualified name."""
+    inner = function.func if isinstance(function, functools.partial) else function
+    place = f"{getattr(inner, '__module__', '')}:{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+    return hashlib.sha256(place.encode()).hexdigest()[:8]
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    inner = function.func if isinstance(function, functools.partial) else function
+    name = getattr(inner, "__name__", type(inner).__name__)
+    return "lambda" if name == "<lambda>" else name
+
+
+async def _called_async(call: TaskCall, wait_for: list[Any] | None, *, return_state: bool) -> Any:
+    state = await call_task_async(call, wait_for)
+    return state if return_state else state.result()
+
+
+async def _states_of(futures: list[PrefectFuture[Any]]) -> list[State | None]:
+    return [await future.wait_async() for future in futures]
+
+
+def _mapped(
+    name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """The arguments of each run."""
+    given: dict[int | str, Any] = {**dict(enumerate(args)), **kwargs}
+    elements = {place: items for place, value in given.items() if (items := _elements(value)) is not None}
+    if not elements:
+        raise MappingMissingIterable(
+            f"Task '{name}' was mapped over nothing: none of its arguments is iterable. "
+            f"Call `{name}.submit(...)` for a single run."
+        )
+    lengths = {place: len(items) for place, items in elements.items()}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{place if isinstance(place, str) else f'#{place}'}: {n}" for place, n in lengths.items())
+        raise MappingLengthMismatch(
+            f"Task '{name}' was mapped over iterables of different lengths ({shown}). "
+            "Wrap what is to be the same for all runs in `unmapped(...)`."
+        )
+    same = {
+        place: cast("unmapped[Any]", value).value if isinstance(value, unmapped) else value
+        for place, value in given.items()
+    }
+
+    def at(index: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        each = {place: elements[place][index] if place in elements else same[place] for place in given}
+        return tuple(each[position] for position in range(len(args))), {key: each[key] for key in kwargs}
+
+    return [at(index) for index in range(next(iter(lengths.values())))]
+
+
+def _elements(value: Any) -> list[Any] | None:
+    """What is mapped over; None for a value that is the same for all runs."""
+    if isinstance(value, unmapped):
+        return None
+    if isinstance(value, Annotation):
+        annotation = cast("Annotation[Any]", value)
+        inner = _elements(annotation.value)
+        return None if inner is None else [type(annotation)(item) for item in inner]
+    if isinstance(value, PrefectFuture):
+        future = cast("PrefectFuture[Any]", value)
+        future.wait_here()
+        return _elements(future.get_state().result())
+    if isinstance(value, str | bytes | bytearray | io.IOBase) or not isinstance(value, Iterable):
+        return None
+    return list(cast("Iterable[Any]", value))

@@ -1,0 +1,131 @@
+"""Threads that can be told to stop, and threads with an event loop: what the engine asks for, and the real ones.
+
+Python cannot end a thread from outside. It can raise an exception in it at its next instruction
+(``PyThreadState_SetAsyncExc``), so a loop in Python ends at once and a call into C only when it returns.
+"""
+
+import asyncio
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class Interrupted(BaseException):
+    """Raised inside of a call that was told to stop."""
+
+
+class Guard(Protocol):
+    """One call that other threads may interrupt, and nothing around it."""
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the function, once. Raises :class:`Interrupted` where it was told to stop before it ended."""
+        ...
+
+    def interrupt(self) -> None:
+        """Tell the call to stop: now, or as soon as it begins. Nothing happens if it has ended."""
+
+
+class LoopThread(Protocol):
+    """A thread that runs an event loop and nothing else."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def stop(self) -> None:
+        """End the loop and the thread; what still runs on it is cancelled."""
+
+
+class Threads(Protocol):
+    """Where the engine gets threads from."""
+
+    def start(self, run: Callable[[], None], name: str) -> None:
+        """Call ``run`` on a thread of its own."""
+
+    def guard(self) -> Guard:
+        """A guard for one call, on whichever thread it is made."""
+        ...
+
+    def start_loop(self, name: str) -> LoopThread:
+        """An event loop on a thread of its own."""
+        ...
+
+
+class SystemThreads:
+    """Real threads, daemons: one that sits in C after it was told to stop must not keep the process."""
+
+    def start(self, run: Callable[[], None], name: str) -> None:
+        """Call ``run`` on a new thread."""
+        threading.Thread(target=run, name=name, daemon=True).start()
+
+    def guard(self) -> Guard:
+        """A guard that raises in a real thread."""
+        return _ThreadGuard()
+
+    def start_loop(self, name: str) -> LoopThread:
+        """An asyncio event loop on a new thread."""
+        return _SystemLoopThread(name)
+
+
+class _ThreadGuard:
+    __slots__ = ("_interrupted", "_lock", "_thread")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+        self._interrupted = False
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            with self._lock:
+                self._thread = threading.get_ident()
+                interrupted = self._interrupted
+            if interrupted:
+                raise Interrupted
+            return function(*args, **kwargs)
+        finally:
+            self._leave()
+
+    def interrupt(self) -> None:
+        with self._lock:
+            if not self._interrupted:
+                self._interrupted = True
+                if self._thread is not None:
+                    _raise_in(self._thread, Interrupted)
+
+    def _leave(self) -> None:
+        # The exception may arrive anywhere until nobody can send it any more: also in here.
+        while self._thread is not None:
+            try:
+                with self._lock:
+                    thread, self._thread = self._thread, None
+                    if self._interrupted and thread is not None:
+                        _raise_in(thread, None)  # takes back one that was sent and has not arrived
+            except Interrupted:
+                continue
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    raised = ctypes.py_object(exception) if exception is not None else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+
+
+class _SystemLoopThread:
+    def __init__(self, name: str) -> None:
+        self._stopping = asyncio.Event()
+        self._running = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+        self._running.wait()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self._stopping.set)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._until_stopped())
+
+    async def _until_stopped(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._running.set()
+        await self._stopping.wait()
