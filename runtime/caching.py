@@ -2,7 +2,7 @@
 
 import hashlib
 import pickle
-from typing import Any
+from typing import Any, cast
 
 from runtime.context import TaskRunContext
 from runtime.logging import ENGINE
@@ -14,8 +14,8 @@ def cache_key(policy: RunPolicy, context: TaskRunContext, parameters: dict[str, 
     """The key of a run's result; None where it has none. Raises what ``cache_key_fn`` raises."""
     if policy.cache_key_fn is None:
         return None
-    key: object = policy.cache_key_fn(context, parameters)
-    if key is not None and not isinstance(key, str):
+    key = policy.cache_key_fn(context, parameters)
+    if key is not None and not isinstance(cast("object", key), str):
         raise TypeError(f"cache_key_fn must return a string or None, not {key!r}")
     return key
 
@@ -45,6 +45,6 @@ def task_input_hash(context: TaskRunContext, parameters: dict[str, Any]) -> str 
     try:
         # item by item, so that one object used twice and two equal objects make the same key
         pickled = [pickle.dumps((name, parameters[name]), protocol=5) for name in sorted(parameters)]
-    except Exception:  # noqa: BLE001 - the user's values may raise anything
+    except Exception:  # the user's values may raise anything
         return None
     return hashlib.sha256(b"".join([context.task_run.task_key.encode(), *pickled])).hexdigest()

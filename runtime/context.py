@@ -1,6 +1,6 @@
 """What code that runs in a flow or a task finds around it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Environment:
     """What the engine takes from the world: time, chance, threads, and a place for histories.
 
-    The real one is the default. A scheduler that owns them hands in its own, and the engine is none the wiser.
+    The real one is the default. A scheduler that owns them hands in its own; the engine cannot tell.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -67,7 +67,18 @@ class Bindable(Protocol):
 class TaskRunContext:
     """The task run around the code that asks."""
 
-    __slots__ = ("args", "attempt", "is_async", "kwargs", "log_prints", "run_count", "signature", "task", "task_run", "worker")
+    __slots__ = (
+        "args",
+        "attempt",
+        "is_async",
+        "kwargs",
+        "log_prints",
+        "run_count",
+        "signature",
+        "task",
+        "task_run",
+        "worker",
+    )
 
     def __init__(
         self,
@@ -114,7 +125,7 @@ def current_environment() -> Environment:
 
 
 @contextmanager
-def environment(**changes: Any) -> Iterator[Environment]:
+def environment(**changes: Any) -> Generator[Environment]:
     """Run flows in an environment that differs in ``changes``, for the length of a block."""
     changed = replace(current_environment(), **changes)
     token = _ENVIRONMENT.set(changed)
@@ -136,7 +147,7 @@ def get_run_context() -> FlowRunContext | TaskRunContext:
 
 
 @contextmanager
-def tags(*names: str) -> Iterator[frozenset[str]]:
+def tags(*names: str) -> Generator[frozenset[str]]:
     """Tag all runs that begin inside of the block."""
     for name in names:
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users may not check

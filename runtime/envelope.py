@@ -94,12 +94,12 @@ class Attempt:
             if not self.report(Started(self.number, worker)):
                 return Stopped(self.number)
             if self.guard is None:
-                raise RuntimeError("An async task's attempt is awaited, by run_async()")  # noqa: TRY301
+                raise RuntimeError("An async task's attempt is awaited, by run_async()")
             value = self.guard.call(self.call.definition.function, prepared.args, prepared.kwargs)
             return self._returned(prepared, value)
         except Interrupted:
             return Stopped(self.number)
-        except BaseException as error:  # noqa: BLE001 - every one is an outcome
+        except BaseException as error:  # every one is an outcome
             return self._raised(error)
 
     async def _outcome_async(self, worker: str) -> TaskRunEvent:
@@ -112,7 +112,7 @@ class Attempt:
                 return Stopped(self.number)
             value = await self.call.definition.function(*prepared.args, **prepared.kwargs)
             return self._returned(prepared, value)
-        except BaseException as error:  # noqa: BLE001 - every one is an outcome
+        except BaseException as error:  # every one is an outcome
             if self.stopping and isinstance(error, asyncio.CancelledError):
                 return Stopped(self.number)
             return self._raised(error)
@@ -159,7 +159,7 @@ class Attempt:
             failed = Failed("Task run encountered an exception.", data=error, at=self.clock.time())
             try:
                 retriable = bool(condition(self.call.definition.task, self.task_run, failed))
-            except Exception as broken:  # noqa: BLE001 - the user's condition may raise anything
+            except Exception as broken:  # the user's condition may raise anything
                 broken.__context__ = error
                 return Raised(self.number, broken, retriable=False)
         return Raised(self.number, error, retriable)
@@ -174,5 +174,5 @@ class _Prepared:
         self.cache_key = cache_key
 
 
-def _value_of(future: "PrefectFuture[Any]", failure_allowed: bool) -> Any:  # noqa: FBT001
+def _value_of(future: "PrefectFuture[Any]", failure_allowed: bool) -> Any:
     return future.get_state().result(raise_on_failure=not failure_allowed)

@@ -61,7 +61,9 @@ class Flow(Generic[P, R]):
         on_crashed: Hooks = None,
         on_cancellation: Hooks = None,
     ) -> None:
-        self._options = {key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}}
+        self._options = {
+            key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}
+        }
         self.fn = fn
         function = checked_function("flow", fn)
         functools.update_wrapper(cast("Any", self), function)
@@ -254,5 +256,5 @@ def _upstream(bound: dict[str, Any]) -> Upstream:
     return upstream
 
 
-def _result_of(future: "PrefectFuture[Any]", failure_allowed: bool) -> Any:  # noqa: FBT001
+def _result_of(future: "PrefectFuture[Any]", failure_allowed: bool) -> Any:
     return future.get_state().result(raise_on_failure=not failure_allowed)

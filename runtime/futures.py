@@ -60,11 +60,16 @@ class PrefectFuture(Generic[R]):
         self._control: Control | None = None
         self._callbacks: list[Callable[[PrefectFuture[R]], object]] | None = []
 
+    @property
+    def clock(self) -> Clock:
+        """The clock that waits for the run go by."""
+        return self._journal.clock
+
     def get_state(self) -> State:
         """The state that the run is in now. Never blocks."""
         return self._state
 
-    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> Any:  # noqa: FBT001, FBT002
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> Any:
         """Wait, and return the task's result; raise its exception, or return it if so asked.
 
         Raises ``TimeoutError`` when there is none after ``timeout`` seconds, and ``UnfinishedRun`` where
@@ -74,7 +79,7 @@ class PrefectFuture(Generic[R]):
             return self.result_async(timeout, raise_on_failure)
         return self._result_of(self.wait_here(timeout), timeout, raise_on_failure=raise_on_failure)
 
-    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:  # noqa: ASYNC109, FBT001, FBT002
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """Like :meth:`result`, awaitable in every flow."""
         state = await self.wait_async(timeout)
         return cast("R", self._result_of(state, timeout, raise_on_failure=raise_on_failure))
@@ -83,7 +88,7 @@ class PrefectFuture(Generic[R]):
         """Wait, and return the last state; None when it is not reached after ``timeout`` seconds."""
         return self.wait_async(timeout) if self._asynchronous else self.wait_here(timeout)
 
-    async def wait_async(self, timeout: float | None = None) -> State | None:  # noqa: ASYNC109
+    async def wait_async(self, timeout: float | None = None) -> State | None:
         """Like :meth:`wait`, awaitable in every flow."""
         if not self.settled:
             settled = LoopEvent()
@@ -138,7 +143,7 @@ class PrefectFuture(Generic[R]):
         return control is not None and control.needs(loop)
 
     def wait_here(self, timeout: float | None = None) -> State | None:
-        """Like :meth:`wait`, but blocks in every flow. Raises ``WouldDeadlock`` where that would never end."""
+        """Like :meth:`wait`, but blocks in every flow. Raises ``WouldDeadlock`` where it would for ever."""
         if not self.settled:
             self.refuse_deadlock()
             waiter = self._journal.clock.waiter()
@@ -148,11 +153,12 @@ class PrefectFuture(Generic[R]):
 
     def refuse_deadlock(self) -> None:
         """Raise ``WouldDeadlock`` where blocking here would hold up the very loop that the run needs."""
-        loop = asyncio._get_running_loop()  # noqa: SLF001  # pyright: ignore
+        loop = asyncio._get_running_loop()
         if loop is not None and self.needs(loop):
             raise WouldDeadlock(
-                f"Waiting for task run '{self.task_run.name}' here would never end: it needs the event loop "
-                "that this very call holds up. Use `await future.result_async()` or `await future.wait_async()`."
+                f"Waiting for task run '{self.task_run.name}' here would never end: it needs the "
+                "event loop that this very call holds up. Use `await future.result_async()` or "
+                "`await future.wait_async()`."
             )
 
     def _result_of(self, state: State | None, timeout: float | None, *, raise_on_failure: bool) -> Any:
@@ -207,7 +213,8 @@ def wait(futures: "Iterable[PrefectFuture[Any]]", timeout: float | None = None) 
 
 
 async def wait_async(
-    futures: "Iterable[PrefectFuture[Any]]", timeout: float | None = None  # noqa: ASYNC109
+    futures: "Iterable[PrefectFuture[Any]]",
+    timeout: float | None = None,
 ) -> DoneAndNotDone:
     """Like :func:`wait`, to be awaited."""
     given = list(futures)
@@ -259,7 +266,7 @@ class _Completions(Generic[R]):
 
     @property
     def _clock(self) -> Clock:
-        return self._left[0]._journal.clock if self._left else current_environment().clock  # noqa: SLF001
+        return self._left[0].clock if self._left else current_environment().clock
 
     def _listen(self) -> range:
         for future in self._left:
@@ -305,7 +312,7 @@ class LoopEvent:
 
     def set(self, _: object = None) -> None:
         """End the wait."""
-        if asyncio._get_running_loop() is self._loop:  # noqa: SLF001  # pyright: ignore
+        if asyncio._get_running_loop() is self._loop:
             self._set_here()
         else:
             try:
@@ -313,7 +320,7 @@ class LoopEvent:
             except RuntimeError:  # the loop is closed: nobody awaits this any more
                 return
 
-    async def wait(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+    async def wait(self, timeout: float | None = None) -> bool:
         """Wait until set, at most ``timeout`` seconds; whether it was set."""
         if timeout is None:
             await self._future
@@ -334,5 +341,3 @@ def _sorted_out(futures: "list[PrefectFuture[Any]]") -> DoneAndNotDone:
     return DoneAndNotDone(
         [future for future in futures if future.settled], [future for future in futures if not future.settled]
     )
-
-

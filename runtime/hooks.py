@@ -25,7 +25,7 @@ class FlowsHooks:
         """
 
     @hookspec(firstresult=True)
-    def flows_select_task_runner(self, flow: str, declared: Any) -> Any:  # pyright: ignore[reportReturnType]
+    def flows_select_task_runner(self, flow: str, declared: Any) -> Any:
         """A task runner for a run of ``flow`` instead of the declared one; None leaves the choice."""
 
     @hookspec
@@ -43,7 +43,7 @@ class FlowsHooks:
 
 def plugins() -> pluggy.PluginManager:
     """The plugin manager of this process, with the installed plugins loaded."""
-    global _plugins  # noqa: PLW0603 - one for a process
+    global _plugins
     if _plugins is None:
         manager = pluggy.PluginManager("flows")
         manager.add_hookspecs(FlowsHooks)

@@ -4,7 +4,7 @@ import builtins
 import logging
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -73,7 +73,7 @@ class _ConsoleHandler(logging.StreamHandler[Any]):
 
 
 @contextmanager
-def prints_logged() -> Iterator[None]:
+def prints_logged() -> Generator[None]:
     """For the length of the block, ``print`` goes to the log in runs that ask for it, and only there."""
     with _prints:
         yield

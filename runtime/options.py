@@ -36,8 +36,8 @@ def checked_run_name(option: str, run_name: RunName) -> "str | Callable[[dict[st
     takes_parameters = bool(inspect.signature(make).parameters)
 
     def name(parameters: dict[str, Any]) -> str:
-        made: object = make(parameters) if takes_parameters else make()
-        if not isinstance(made, str):
+        made = make(parameters) if takes_parameters else make()
+        if not isinstance(cast("object", made), str):
             raise TypeError(f"{option} must make a string, not {made!r}")
         return made
 
@@ -72,8 +72,9 @@ def checked_tags(tags: Iterable[str] | None) -> tuple[str, ...]:
 
 def checked_function(kind: str, function: object) -> Callable[..., Any]:
     """A function that can be a flow or a task. Raises ``TypeError``."""
-    if isinstance(function, staticmethod | classmethod):
-        raise TypeError(f"Put @{kind} below @{type(function).__name__}, next to the function.")
+    for around in (staticmethod, classmethod):
+        if isinstance(function, around):
+            raise TypeError(f"Put @{kind} below @{around.__name__}, next to the function.")
     if not callable(function):
         raise TypeError(f"@{kind} goes on a function, not on {function!r}")
     if inspect.isasyncgenfunction(function):

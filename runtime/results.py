@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import os
 import pickle
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -61,9 +60,9 @@ class LocalResultStorage:
         try:
             described = json.loads(header)
             if hashlib.sha256(body).hexdigest() != described["sha256"]:
-                raise ValueError("its checksum is wrong")  # noqa: TRY301
+                raise ValueError("its checksum is wrong")
             return StoredResult(pickle.loads(body), described["expires"])  # noqa: S301 - the folder is ours alone
-        except Exception as error:  # noqa: BLE001 - a pickle of a class that changed may raise anything
+        except Exception as error:  # a pickle of a class that changed may raise anything
             ENGINE.warning("The result kept under %r in %s is not used: %s", key, path, error)
             return None
 
@@ -72,7 +71,7 @@ class LocalResultStorage:
         try:
             body = pickle.dumps(result.value, protocol=5)
         except Exception as error:
-            kind = type(result.value)
+            kind: type[object] = type(result.value)
             raise ResultError(
                 f"A result of type {kind.__module__}.{kind.__qualname__} cannot be kept: {error}"
             ) from error
@@ -81,7 +80,7 @@ class LocalResultStorage:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".new-", delete=False) as file:
                 file.write(json.dumps(described).encode() + b"\n" + body)
-            os.replace(file.name, self._path(key))
+            Path(file.name).replace(self._path(key))
         except OSError as error:
             raise ResultError(f"Result {key!r} cannot be kept in {self.folder}: {error}") from error
 
@@ -110,7 +109,7 @@ def current_result_storage() -> ResultStorage:
 
 
 @contextmanager
-def result_storage(storage: ResultStorage) -> Iterator[ResultStorage]:
+def result_storage(storage: ResultStorage) -> Generator[ResultStorage]:
     """Keep results elsewhere for the length of a block."""
     token = _storage.set(storage)
     try:

@@ -1,7 +1,7 @@
 """What the surroundings of a process say: the ``FLOWS_*`` variables, read once and checked."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -52,14 +52,14 @@ def current_settings() -> Settings:
     changed = _changed.get()
     if changed is not None:
         return changed
-    global _read  # noqa: PLW0603 - read once for a process
+    global _read
     if _read is None:
         _read = read_settings()
     return _read
 
 
 @contextmanager
-def temporary_settings(**changes: Any) -> Iterator[Settings]:
+def temporary_settings(**changes: Any) -> Generator[Settings]:
     """Settings that differ in ``changes`` for the length of a block, in this context alone."""
     settings = replace(current_settings(), **changes)
     token = _changed.set(settings)

@@ -112,7 +112,7 @@ class State:
         """Whether nobody need wait any longer: final, or NotReady."""
         return self.type in FINAL_TYPES or self.name == "NotReady"
 
-    def result(self, raise_on_failure: bool = True) -> Any:  # noqa: FBT001, FBT002 - Prefect's signature
+    def result(self, raise_on_failure: bool = True) -> Any:
         """The result, or the exception: raised, or returned where ``raise_on_failure`` is false.
 
         Raises ``UnfinishedRun`` for a state that is not final.
@@ -175,59 +175,59 @@ def _states_in(data: object) -> Iterable[State]:
     return ()
 
 
-def Scheduled(message: str | None = None, *, name: str | None = None, at: float = 0.0) -> State:  # noqa: N802
+def Scheduled(message: str | None = None, *, name: str | None = None, at: float = 0.0) -> State:
     """The run waits for a time."""
     return State(StateType.SCHEDULED, name, message, None, at)
 
 
-def Pending(message: str | None = None, *, name: str | None = None, at: float = 0.0) -> State:  # noqa: N802
+def Pending(message: str | None = None, *, name: str | None = None, at: float = 0.0) -> State:
     """The run waits for its turn or its upstream."""
     return State(StateType.PENDING, name, message, None, at)
 
 
-def Running(message: str | None = None, *, name: str | None = None, at: float = 0.0) -> State:  # noqa: N802
+def Running(message: str | None = None, *, name: str | None = None, at: float = 0.0) -> State:
     """An attempt is under way."""
     return State(StateType.RUNNING, name, message, None, at)
 
 
-def Completed(  # noqa: N802
+def Completed(
     message: str | None = None, *, name: str | None = None, data: Any = None, at: float = 0.0
 ) -> State:
     """The run ended well; ``data`` is its result."""
     return State(StateType.COMPLETED, name, message, data, at)
 
 
-def Failed(  # noqa: N802
+def Failed(
     message: str | None = None, *, name: str | None = None, data: Any = None, at: float = 0.0
 ) -> State:
     """The code of the run failed; ``data`` is the exception."""
     return State(StateType.FAILED, name, message, data, at)
 
 
-def Crashed(  # noqa: N802
+def Crashed(
     message: str | None = None, *, name: str | None = None, data: Any = None, at: float = 0.0
 ) -> State:
     """The run was lost from outside of its code."""
     return State(StateType.CRASHED, name, message, data, at)
 
 
-def Cancelled(  # noqa: N802
+def Cancelled(
     message: str | None = None, *, name: str | None = None, data: Any = None, at: float = 0.0
 ) -> State:
     """The run was cancelled."""
     return State(StateType.CANCELLED, name, message, data, at)
 
 
-def Cancelling(message: str | None = None, *, at: float = 0.0) -> State:  # noqa: N802
+def Cancelling(message: str | None = None, *, at: float = 0.0) -> State:
     """The run was told to stop and has not yet."""
     return State(StateType.CANCELLING, None, message, None, at)
 
 
-def AwaitingRetry(message: str | None = None, *, at: float = 0.0) -> State:  # noqa: N802
+def AwaitingRetry(message: str | None = None, *, at: float = 0.0) -> State:
     """An attempt failed; the next one waits for its time."""
     return State(StateType.SCHEDULED, "AwaitingRetry", message, None, at)
 
 
-def Retrying(message: str | None = None, *, at: float = 0.0) -> State:  # noqa: N802
+def Retrying(message: str | None = None, *, at: float = 0.0) -> State:
     """A later attempt is under way."""
     return State(StateType.RUNNING, "Retrying", message, None, at)

@@ -67,7 +67,9 @@ class Task(Generic[P, R]):
         on_completion: Hooks = None,
         on_failure: Hooks = None,
     ) -> None:
-        self._options = {key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}}
+        self._options = {
+            key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}
+        }
         self.fn = fn
         function = checked_function("task", fn)
         functools.update_wrapper(cast("Any", self), function)
@@ -134,7 +136,11 @@ class Task(Generic[P, R]):
     ) -> State: ...
     @overload
     def __call__(
-        self, *args: Any, wait_for: list[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+        self,
+        *args: Any,
+        wait_for: list[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
     ) -> R: ...
     def __call__(
         self, *args: Any, return_state: bool = False, wait_for: list[Any] | None = None, **kwargs: Any
@@ -169,7 +175,11 @@ class Task(Generic[P, R]):
     ) -> PrefectFuture[T]: ...
     @overload
     def submit(
-        self, *args: Any, wait_for: list[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+        self,
+        *args: Any,
+        wait_for: list[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
     ) -> PrefectFuture[R]: ...
     def submit(
         self, *args: Any, return_state: bool = False, wait_for: list[Any] | None = None, **kwargs: Any
@@ -193,7 +203,11 @@ class Task(Generic[P, R]):
     ) -> list[PrefectFuture[T]]: ...
     @overload
     def map(
-        self, *args: Any, wait_for: list[Any] | None = None, return_state: Literal[False] = False, **kwargs: Any
+        self,
+        *args: Any,
+        wait_for: list[Any] | None = None,
+        return_state: Literal[False] = False,
+        **kwargs: Any,
     ) -> list[PrefectFuture[R]]: ...
     @overload
     def map(
@@ -267,8 +281,8 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``"fetch-{page}"``, or a function); ``retries``, ``retry_delay_seconds`` (a number, one for each
             retry, or a function of ``retries`` that lists them), ``retry_jitter_factor``,
             ``retry_condition_fn(task, task_run, state)``; ``timeout_seconds`` for each attempt;
-            ``cache_key_fn(context, parameters)``, ``cache_expiration``, ``refresh_cache``; ``persist_result``;
-            ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list of
+            ``cache_key_fn(context, parameters)``, ``cache_expiration``, ``refresh_cache``;
+            ``persist_result``; ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list of
             ``hook(task, task_run, state)``.
     """
     return Task(fn, **options) if fn is not None else functools.partial(Task, **options)
@@ -309,7 +323,9 @@ def _mapped(
         )
     lengths = {place: len(items) for place, items in elements.items()}
     if len(set(lengths.values())) > 1:
-        shown = ", ".join(f"{place if isinstance(place, str) else f'#{place}'}: {n}" for place, n in lengths.items())
+        shown = ", ".join(
+            f"{place if isinstance(place, str) else f'#{place}'}: {n}" for place, n in lengths.items()
+        )
         raise MappingLengthMismatch(
             f"Task '{name}' was mapped over iterables of different lengths ({shown}). "
             "Wrap what is to be the same for all runs in `unmapped(...)`."

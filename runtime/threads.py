@@ -1,4 +1,4 @@
-"""Threads that can be told to stop, and threads with an event loop: what the engine asks for, and the real ones.
+"""Threads that can be told to stop, and threads with an event loop: what is asked for, and the real ones.
 
 Python cannot end a thread from outside. It can raise an exception in it at its next instruction
 (``PyThreadState_SetAsyncExc``), so a loop in Python ends at once and a call into C only when it returns.
@@ -98,7 +98,7 @@ class _ThreadGuard:
             try:
                 with self._lock:
                     thread, self._thread = self._thread, None
-                    if self._interrupted and thread is not None:
+                    if self._interrupted:
                         _raise_in(thread, None)  # takes back one that was sent and has not arrived
             except Interrupted:
                 continue

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from functools import partial
@@ -64,7 +64,7 @@ async def run_flow_async(call: FlowCall) -> State:
 
 
 def run_flow_on_loop(call: FlowCall) -> State:
-    """Run an async flow for a caller that is not async: on the loop of its task runner, while this thread waits."""
+    """Run an async flow for sync code: on the loop of the task runner around, while this thread waits."""
     context = FLOW_RUN.get()
     if context is None:
         raise RuntimeError("An async flow outside of any other flow is to be awaited")
@@ -154,7 +154,9 @@ class FlowRunDriver:
             return self._settled
         self._begin()
         try:
-            self.dispatch(Submitted() if self._call.refused is None else ParametersRefused(self._call.refused))
+            self.dispatch(
+                Submitted() if self._call.refused is None else ParametersRefused(self._call.refused)
+            )
             with ExitStack() as open_runner:
                 while self._settled is None:
                     if self._due:
@@ -172,7 +174,9 @@ class FlowRunDriver:
         self._context.loop = asyncio.get_running_loop()
         self._begin()
         try:
-            self.dispatch(Submitted() if self._call.refused is None else ParametersRefused(self._call.refused))
+            self.dispatch(
+                Submitted() if self._call.refused is None else ParametersRefused(self._call.refused)
+            )
             open_runner = ExitStack()
             try:
                 while self._settled is None:
@@ -203,7 +207,9 @@ class FlowRunDriver:
                     changes.append((change, command.state))
                 elif isinstance(command, SetAlarm):
                     moment = journal.clock.monotonic() + command.delay
-                    self._alarm = journal.clock.call_at(moment, partial(self.dispatch, AlarmRang(command.attempt)))
+                    self._alarm = journal.clock.call_at(
+                        moment, partial(self.dispatch, AlarmRang(command.attempt))
+                    )
                 elif isinstance(command, ClearAlarm) and self._alarm is not None:
                     self._alarm.cancel()
                     self._alarm = None
@@ -230,7 +236,9 @@ class FlowRunDriver:
         if self._journal.store is not None:
             self._journal.store.begin(self._flow_run)
         kind = "flow" if self._parent is None else "subflow"
-        self._log(f"Beginning {kind} run '%s' for flow '%s'...", self._flow_run.name, self._flow_run.flow_name)
+        self._log(
+            f"Beginning {kind} run '%s' for flow '%s'...", self._flow_run.name, self._flow_run.flow_name
+        )
 
     def _end(self) -> State:
         del _under_way[self._flow_run.id]
@@ -243,7 +251,11 @@ class FlowRunDriver:
             self._parent.subflow_ended(self._flow_run, state, self._lifecycle.run_count)
         elif self._journal.store is not None:
             self._journal.store.commit()
-        if state.is_crashed() and isinstance(state.data, BaseException) and not isinstance(state.data, Exception):
+        if (
+            state.is_crashed()
+            and isinstance(state.data, BaseException)
+            and not isinstance(state.data, Exception)
+        ):
             raise state.data
         return state
 
@@ -254,7 +266,9 @@ class FlowRunDriver:
             if self._settled is None:  # it would retry; after an interrupt nobody is there to do so
                 self.dispatch(CancelRequested())
         elif isinstance(error, Exception):
-            ENGINE.error("Task runner of flow run '%s' did not shut down", self._flow_run.name, exc_info=error)
+            ENGINE.error(
+                "Task runner of flow run '%s' did not shut down", self._flow_run.name, exc_info=error
+            )
         else:
             raise error
 
@@ -263,7 +277,7 @@ class FlowRunDriver:
         self._stopped = False
         try:
             self._open_once(open_runner)
-        except Exception as error:  # noqa: BLE001 - a task runner may raise anything
+        except Exception as error:  # a task runner may raise anything
             return BodyRaised(_not_started(self._scope.runner, error))
         guard = self._environment.threads.guard()
         self._stop = guard.interrupt
@@ -278,7 +292,7 @@ class FlowRunDriver:
                     self._scope.abandon(f"flow run '{self._flow_run.name}' has ended.")
             else:
                 self._scope.wait()
-        except BaseException as error:  # noqa: BLE001 - an interrupt while waiting for the tasks
+        except BaseException as error:  # an interrupt while waiting for the tasks
             self._scope.abandon(f"flow run '{self._flow_run.name}' was interrupted.")
             outcome = BodyRaised(error)
         return self._weighed(outcome)
@@ -288,7 +302,7 @@ class FlowRunDriver:
         self._stopped = False
         try:
             await self._off_loop(partial(self._open_once, open_runner))
-        except Exception as error:  # noqa: BLE001 - a task runner may raise anything
+        except Exception as error:  # a task runner may raise anything
             return BodyRaised(_not_started(self._scope.runner, error))
         loop = asyncio.get_running_loop()
         context = copy_context()
@@ -303,7 +317,7 @@ class FlowRunDriver:
                     self._scope.abandon(f"flow run '{self._flow_run.name}' has ended.")
             else:
                 await self._scope.wait_async()
-        except BaseException as error:  # noqa: BLE001 - cancelled while waiting for the tasks
+        except BaseException as error:  # cancelled while waiting for the tasks
             self._scope.abandon(f"flow run '{self._flow_run.name}' was interrupted.")
             outcome = BodyRaised(error)
         return self._weighed(outcome)
@@ -318,7 +332,7 @@ class FlowRunDriver:
             return _Returned(guard.call(call.definition.function, call.args, call.kwargs))
         except Interrupted:
             return BodyRaised(CancelledRun("Flow run was stopped."))
-        except BaseException as error:  # noqa: BLE001 - every one is an outcome
+        except BaseException as error:  # every one is an outcome
             return BodyRaised(error)
 
     def _call_beside(self, guard: Guard) -> "_Outcome":
@@ -333,7 +347,7 @@ class FlowRunDriver:
         self._environment.threads.start(call, f"flows-{self._flow_run.name}")
         try:
             self._wait(lambda: bool(outcomes) or self._stopped)
-        except BaseException as error:  # noqa: BLE001 - an interrupt of the thread that waits
+        except BaseException as error:  # an interrupt of the thread that waits
             guard.interrupt()
             return BodyRaised(error)
         return outcomes[0] if outcomes else BodyRaised(CancelledRun("Flow run was stopped."))
@@ -342,7 +356,7 @@ class FlowRunDriver:
         call = self._call
         try:
             return _Returned(await call.definition.function(*call.args, **call.kwargs))
-        except BaseException as error:  # noqa: BLE001 - every one is an outcome
+        except BaseException as error:  # every one is an outcome
             return BodyRaised(error)
 
     def _enter(self) -> None:
@@ -357,7 +371,7 @@ class FlowRunDriver:
             open_runner.enter_context(self._running(self._scope.runner))
 
     @contextmanager
-    def _running(self, runner: BaseTaskRunner) -> Iterator[None]:
+    def _running(self, runner: BaseTaskRunner) -> Generator[None]:
         self._log("Starting task runner `%s`...", runner.name)
         with runner.start(self._environment):
             try:
@@ -407,7 +421,9 @@ class FlowRunDriver:
         if name is None:
             name = identities.flow_run_name(run_id)
         else:
-            name = name.format(**self._call.parameters) if isinstance(name, str) else name(self._call.parameters)
+            name = (
+                name.format(**self._call.parameters) if isinstance(name, str) else name(self._call.parameters)
+            )
         return FlowRun(
             id=run_id,
             name=name,

@@ -49,7 +49,7 @@ class FlowRunScope:
         #: how many retries of the whole flow may follow: completed task runs are kept for those
         self.keeps_completed = False
         self.tally = Tally()
-        self.under_way: dict[UUID, TaskRunDriver] = {}
+        self.under_way: dict[TaskRun, TaskRunDriver] = {}
         #: whether new runs are refused, and why
         self.closed: str | None = None
         #: tasks of a sequential runner that wait for the flow's loop
@@ -74,12 +74,12 @@ class FlowRunScope:
     def began(self, driver: TaskRunDriver) -> None:
         """One more run is under way."""
         with self.journal.lock:
-            self.under_way[driver.future.task_run.id] = driver
+            self.under_way[driver.future.task_run] = driver
 
     def ended(self, task_run: TaskRun, state: State) -> None:
         """A task run settled, or was found settled in an earlier run count."""
         with self.journal.lock:
-            self.under_way.pop(task_run.id, None)
+            self.under_way.pop(task_run, None)
             self.tally.add(state)
             if self.keeps_completed:
                 submitter = task_run.parent.id if task_run.parent is not None else None
@@ -108,7 +108,7 @@ class FlowRunScope:
                 return False
         return True
 
-    async def wait_async(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109
+    async def wait_async(self, timeout: float | None = None) -> bool:
         """Like :meth:`wait`, to be awaited."""
         while futures := self._futures():
             if (await wait_async(futures, timeout)).not_done:

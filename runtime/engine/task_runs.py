@@ -5,15 +5,14 @@ import logging
 from collections import deque
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from runtime.clocks import Alarm
-from runtime.context import FLOW_RUN, TAGS, TASK_RUN, Environment, FlowRunContext, current_environment
+from runtime.context import Environment
 from runtime.engine.callers import Caller
 from runtime.engine.hearing import announce
-from runtime.engine.scopes import EarlierRun, FlowRunScope
+from runtime.engine.scopes import FlowRunScope
 from runtime.envelope import Attempt
-from runtime.exceptions import CancelledRun, MissingContext
 from runtime.futures import PrefectFuture
 from runtime.history import Journal, StateChange
 from runtime.lifecycle import (
@@ -34,12 +33,9 @@ from runtime.lifecycle import (
     UpstreamSettled,
     describe,
 )
-from runtime.logging import ENGINE, TASK_RUNS, configure_console
-from runtime.parameters import Upstream, collect
-from runtime.runs import RunInput, TaskCall, TaskRun
-from runtime.settings import current_settings
+from runtime.logging import ENGINE, TASK_RUNS
+from runtime.runs import TaskCall, TaskRun
 from runtime.states import Pending, State
-from runtime.task_runners import TaskConcurrencyType
 
 
 class Place(Protocol):
@@ -57,16 +53,19 @@ class Follower:
 
     __slots__ = ("allowed", "driver", "position")
 
-    def __init__(self, driver: "TaskRunDriver", position: int, allowed: bool) -> None:  # noqa: FBT001
+    def __init__(self, driver: "TaskRunDriver", position: int, allowed: bool) -> None:
         self.driver = driver
         self.position = position
         self.allowed = allowed
 
     def event(self, upstream: PrefectFuture[Any]) -> UpstreamSettled:
         """What the run is to hear."""
-        return UpstreamSettled(self.position, upstream.task_run.id, _usable(upstream.get_state(), self.allowed))
+        return UpstreamSettled(
+            self.position, upstream.task_run.id, usable(upstream.get_state(), self.allowed)
+        )
 
     def __call__(self, upstream: PrefectFuture[Any]) -> None:
+        """Let the run hear of it."""
         self.driver.dispatch(self.event(upstream))
 
 
@@ -79,8 +78,6 @@ class TaskRunDriver:
         "_call",
         "_context",
         "_environment",
-        "_followed",
-        "_is_async",
         "_journal",
         "_lifecycle",
         "_log_prints",
@@ -190,7 +187,7 @@ class TaskRunDriver:
             while agenda:
                 follower, upstream = agenda.popleft()
                 driver = follower.driver
-                agenda.extend((f, driver.future) for f in driver._hear(follower.event(upstream)))  # noqa: SLF001
+                agenda.extend((f, driver.future) for f in driver._hear(follower.event(upstream)))
 
     def report(self, event: TaskRunEvent) -> bool:
         """What an attempt has to say. False: it is not wanted any more."""
@@ -207,7 +204,9 @@ class TaskRunDriver:
     def abandon(self) -> None:
         """Settle the run, whatever its attempt still does."""
         self.cancel()
-        self.dispatch(Lost(self._lifecycle.attempt, "Execution was left behind: it did not stop when told to."))
+        self.dispatch(
+            Lost(self._lifecycle.attempt, "Execution was left behind: it did not stop when told to.")
+        )
 
     def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the run can only settle if this event loop turns."""
@@ -216,36 +215,37 @@ class TaskRunDriver:
     def _is_settled(self) -> bool:
         return self.future.settled
 
-    def _hear(self, event: TaskRunEvent) -> "list[Follower]":
+    def _hear(self, event: TaskRunEvent) -> list[Follower]:
+        """Let this run hear of something; returns the runs that are to hear of its end."""
         journal = self._journal
-        changes: list[StateChange] = []
-        settled: State | None = None
         with journal.lock:
             commands = self._lifecycle.handle(event, journal.clock.time())
             if not commands:
                 return _NOBODY
             if type(event) is Started:
                 self._worker = event.worker
+            changes = [self._record(command.state) for command in commands if type(command) is Record]
             for command in commands:
-                if isinstance(command, Record):
-                    changes.append(self._record(command.state))
-                elif isinstance(command, SetAlarm):
+                if type(command) is SetAlarm:
                     self._set_alarm(command)
-                elif isinstance(command, ClearAlarm) and self._alarm is not None:
+                elif type(command) is ClearAlarm and self._alarm is not None:
                     self._alarm.cancel()
                     self._alarm = None
         definition = self._call.definition
         if journal.listeners or definition.hooks:
             for change in changes:
-                announce(change, self.future.get_state(), journal.listeners, definition.hooks, definition.task)
+                announce(
+                    change, self.future.get_state(), journal.listeners, definition.hooks, definition.task
+                )
+        followers = _NOBODY
         for command in commands:
-            if isinstance(command, RunAttempt):
+            if type(command) is RunAttempt:
                 self._run_attempt(command.number)
-            elif isinstance(command, StopAttempt):
+            elif type(command) is StopAttempt:
                 self._stop_attempt()
-            elif isinstance(command, Settle):
-                settled = command.state
-        return _NOBODY if settled is None else self._settle(settled)
+            elif type(command) is Settle:
+                followers = self._settle(command.state)
+        return followers
 
     def _record(self, state: State) -> StateChange:
         self.future.enter(state)
@@ -273,7 +273,7 @@ class TaskRunDriver:
         )
         try:
             self._place.submit(attempt)
-        except Exception as error:  # noqa: BLE001 - a task runner may raise anything
+        except Exception as error:  # a task runner may raise anything
             message = f"The task runner could not take the task run: {describe(error)}"
             self.dispatch(Refused(number, message, error))
 
@@ -285,7 +285,9 @@ class TaskRunDriver:
 
     def _settle(self, state: State) -> "list[Follower]":
         if TASK_RUNS.isEnabledFor(logging.INFO):
-            TASK_RUNS.info("Task run '%s' finished in state %s", self._task_run.name, state, extra=self.log_extra())
+            TASK_RUNS.info(
+                "Task run '%s' finished in state %s", self._task_run.name, state, extra=self.log_extra()
+            )
         with self._journal.lock:
             callbacks = self.future.settle()
             if self._scope is not None:
@@ -294,7 +296,7 @@ class TaskRunDriver:
         self._upstream = []
         followers: list[Follower] = []
         for callback in callbacks:
-            if type(callback) is Follower:
+            if isinstance(callback, Follower):
                 followers.append(callback)
                 continue
             try:
@@ -311,188 +313,9 @@ class TaskRunDriver:
         return extra
 
 
-def submit_task(call: TaskCall, wait_for: Any = None) -> PrefectFuture[Any]:
-    """Submit a task to the task runner of the flow around the caller."""
-    context = FLOW_RUN.get()
-    definition = call.definition
-    if context is None:
-        raise MissingContext(
-            f"Task '{definition.name}' was submitted outside of a flow. Call it in a flow as "
-            f"`{definition.name}.submit(...)`, or run it right here with `{definition.name}(...)`."
-        )
-    scope: FlowRunScope = context.scope
-    runner = scope.runner
-    if runner.concurrency_type is not TaskConcurrencyType.SEQUENTIAL:
-        driver = _driver(call, wait_for, runner, context)
-        if isinstance(driver, TaskRunDriver):
-            _log(driver, "Submitting task run '%s' to task runner...")
-            driver.begin()
-            return driver.future
-        return driver
-    in_line = context.loop is not None and (definition.is_async or bool(scope.line))
-    caller = Caller(context.environment, None if in_line else runner.loop)
-    driver = _driver(call, wait_for, caller, context, in_line=in_line)
-    if isinstance(driver, TaskRunDriver):
-        _log(driver, "Submitting task run '%s' to task runner...")
-        driver.begin()
-        if in_line:
-            scope.line.add(partial(_in_line, driver, caller, is_async=definition.is_async), copy_context())
-        else:
-            driver.see_through(caller)
-        return driver.future
-    return driver
-
-
-def call_task(call: TaskCall, wait_for: Any = None) -> State:
-    """Run a task here and now, on this thread."""
-    context = FLOW_RUN.get()
-    environment = context.environment if context is not None else current_environment()
-    caller = Caller(environment, context.scope.runner.loop if context is not None else None)
-    driver = _driver(call, wait_for, caller, context)
-    if isinstance(driver, TaskRunDriver):
-        _log(driver, "Executing '%s' immediately...")
-        return driver.drive(caller)
-    return driver.get_state()
-
-
-async def call_task_async(call: TaskCall, wait_for: Any = None) -> State:
-    """Run an async task here and now, on this event loop."""
-    context = FLOW_RUN.get()
-    environment = context.environment if context is not None else current_environment()
-    caller = Caller(environment)
-    driver = _driver(call, wait_for, caller, context)
-    if isinstance(driver, TaskRunDriver):
-        _log(driver, "Executing '%s' immediately...")
-        driver.begin()
-        return await driver.see_through_async(caller)
-    return driver.get_state()
-
-
-async def _in_line(driver: TaskRunDriver, caller: Caller, *, is_async: bool) -> None:
-    if is_async:
-        await driver.see_through_async(caller)
-    else:
-        driver.see_through(caller)
-
-
-def _driver(
-    call: TaskCall, wait_for: Any, place: Place, context: FlowRunContext | None, *, in_line: bool = False
-) -> TaskRunDriver | PrefectFuture[Any]:
-    """A driver for the call; a settled future where the same run completed in an earlier run count."""
-    call, upstream, inputs = _with_upstream(call, wait_for)
-    definition = call.definition
-    around = TASK_RUN.get()
-    submitter = around.task_run if around is not None else None
-    scope: FlowRunScope | None = context.scope if context is not None else None
-    n = 0
-    if scope is not None:
-        if scope.closed is not None:
-            raise CancelledRun(f"Task '{definition.name}' is not run any more: {scope.closed}")
-        place_of_task = f"{definition.name}-{definition.key}"
-        n = scope.number(place_of_task, submitter)
-        earlier = scope.earlier(place_of_task, submitter, n)
-        if earlier is not None and earlier.state.is_completed():
-            return _kept(earlier, scope)
-    else:
-        configure_console()
-        earlier = None
-    environment = context.environment if context is not None else current_environment()
-    log_prints = definition.policy.log_prints
-    if log_prints is None:
-        log_prints = context.log_prints if context is not None else current_settings().log_prints
-    return TaskRunDriver(
-        call,
-        upstream,
-        cast("TaskRun", earlier.run) if earlier is not None else _task_run(call, n, context, environment, submitter, inputs),
-        scope,
-        environment,
-        place,
-        loop=context.loop if context is not None else None,
-        in_line=in_line,
-        log_prints=log_prints,
-        asynchronous=definition.is_async and context is not None and context.is_async,
-    )
-
-
-def _kept(earlier: EarlierRun, scope: FlowRunScope) -> PrefectFuture[Any]:
-    task_run = cast("TaskRun", earlier.run)
-    scope.ended(task_run, earlier.state)
-    future = PrefectFuture[Any](task_run, scope.journal, earlier.state)
-    future.settle()
-    return future
-
-
-def _task_run(
-    call: TaskCall,
-    n: int,
-    context: FlowRunContext | None,
-    environment: Environment,
-    submitter: TaskRun | None,
-    inputs: tuple[RunInput, ...],
-) -> TaskRun:
-    definition = call.definition
-    flow_run_id = context.flow_run.id if context is not None else None
-    path = f"{definition.name}-{n}" if submitter is None else f"{submitter.short_name}/{definition.name}-{n}"
-    title = definition.run_name
-    if title is not None:
-        parameters = definition.signature.bind(call.args, call.kwargs)
-        title = title.format(**parameters) if isinstance(title, str) else title(parameters)
-    tags = TAGS.get()
-    return TaskRun(
-        environment.identities.task_run_id(flow_run_id, path),
-        definition.name,
-        definition.key,
-        n,
-        flow_run_id,
-        submitter,
-        title,
-        tuple(sorted(tags.union(definition.tags))) if tags else definition.tags,
-        inputs,
-    )
-
-
-def _with_upstream(
-    call: TaskCall, wait_for: Any
-) -> tuple[TaskCall, list[tuple[PrefectFuture[Any], bool]], tuple[RunInput, ...]]:
-    """The call as it is to be made, whom it has to wait for, and where its inputs come from."""
-    found = Upstream()
-    name_of = call.definition.signature.name_of
-    args = tuple([collect(found, name_of(position), arg) for position, arg in enumerate(call.args)])
-    kwargs = {name: collect(found, name, arg) for name, arg in call.kwargs.items()} if call.kwargs else call.kwargs
-    if found.needs_putting or found.generators:
-        call = TaskCall(call.definition, args, kwargs, has_references=True)
-    edges = found.edges
-    inputs = tuple([RunInput("data", name, future.task_run.id) for future, name, _ in edges]) if edges else ()
-    if wait_for is not None:
-        waited = _checked(wait_for)
-        inputs += tuple(RunInput("wait_for", "", future.task_run.id) for future in waited)
-        edges = edges + [(future, "", False) for future in waited]
-    upstream: dict[int, tuple[PrefectFuture[Any], bool]] = {}
-    for future, _, allowed in edges:
-        if not (future.settled and _usable(future.get_state(), allowed)):
-            known = upstream.get(id(future))
-            upstream[id(future)] = (future, allowed if known is None else allowed and known[1])
-    return call, list(upstream.values()), inputs
-
-
-def _checked(wait_for: Any) -> list[PrefectFuture[Any]]:
-    if not isinstance(wait_for, list):
-        raise TypeError(f"wait_for must be a list of futures, also for a single one, not {wait_for!r}")
-    futures: list[PrefectFuture[Any]] = []
-    for future in cast("list[object]", wait_for):
-        if not isinstance(future, PrefectFuture):
-            raise TypeError(f"wait_for must be a list of futures, but there is {future!r} in it")
-        futures.append(cast("PrefectFuture[Any]", future))
-    return futures
-
-
-def _usable(state: State, failure_allowed: bool) -> bool:  # noqa: FBT001
+def usable(state: State, failure_allowed: bool) -> bool:
+    """Whether a run may go on from an upstream that settled in ``state``."""
     return state.is_completed() or (failure_allowed and state.is_final())
-
-
-def _log(driver: TaskRunDriver, line: str) -> None:
-    if TASK_RUNS.isEnabledFor(logging.INFO):
-        TASK_RUNS.info(line, driver.future.task_run.name, extra=driver.log_extra())
 
 
 _NOBODY: list[Follower] = []

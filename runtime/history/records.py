@@ -215,7 +215,7 @@ class FlowRunHistory:
             names.add(f"{unnumbered}/{last}")
         return names
 
-    def _outline(self) -> dict[str, list[tuple[object, ...]]]:
+    def _outline(self) -> dict[str, list[tuple[State, int, int]]]:
         outline = {
             self.path(run): [(change.state, change.attempt, change.run_count) for change in self[run.id]]
             for run in self._runs()

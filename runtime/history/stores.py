@@ -48,6 +48,8 @@ class MemoryHistoryStore:
         self._trees: OrderedDict[UUID, _Tree] = OrderedDict()
         #: the tree that each flow run, outermost or not, belongs to
         self._tree_of: dict[UUID, _Tree] = {}
+        #: where the latest change went; a UUID's hash is slow, and most changes follow one of their own
+        self._latest: tuple[UUID | None, _Tree | None] = (None, None)
 
     def begin(self, flow_run: FlowRun) -> None:
         """Expect changes of this run, and of its task runs."""
@@ -61,12 +63,17 @@ class MemoryHistoryStore:
                 _, oldest = self._trees.popitem(last=False)
                 for forgotten in oldest.flow_runs:
                     del self._tree_of[forgotten]
+                self._latest = (None, None)
 
     def append(self, change: StateChange) -> None:
         """Keep one more change; one of a run that was forgotten, or never begun, is dropped."""
         run = change.run
         owner = run.id if isinstance(run, FlowRun) else run.flow_run_id
-        if owner is not None and (tree := self._tree_of.get(owner)) is not None:
+        latest, tree = self._latest
+        if owner is not latest:
+            tree = self._tree_of.get(owner) if owner is not None else None
+            self._latest = (owner, tree)
+        if tree is not None:
             tree.changes.append(change)
 
     def commit(self) -> None:

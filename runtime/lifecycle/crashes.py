@@ -29,5 +29,5 @@ def describe(exception: BaseException) -> str:
     """``str(exception)``, also where that raises."""
     try:
         return str(exception)
-    except Exception as error:  # noqa: BLE001 - the user's __str__ may raise anything
+    except Exception as error:  # the user's __str__ may raise anything
         return f"<{type(exception).__name__} that cannot be shown: __str__ raised {type(error).__name__}>"

@@ -36,5 +36,3 @@ class allow_failure(Annotation[T]):  # noqa: N801 - Prefect's name
 
 class quote(Annotation[T]):  # noqa: N801 - Prefect's name
     """Leave this value alone: do not look for futures in it."""
-
-

@@ -16,13 +16,19 @@ class CallSignature:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._signature = inspect.signature(function)
         parameters = list(self._signature.parameters.values())
-        positional = [p for p in parameters if p.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}]
+        positional = [
+            p for p in parameters if p.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
+        ]
         self._names = tuple(parameter.name for parameter in positional)
         self._rest = next((p.name for p in parameters if p.kind is Parameter.VAR_POSITIONAL), "")
         self._most = len(positional)
-        needs_keyword = any(p.kind is Parameter.KEYWORD_ONLY and p.default is Parameter.empty for p in parameters)
+        needs_keyword = any(
+            p.kind is Parameter.KEYWORD_ONLY and p.default is Parameter.empty for p in parameters
+        )
         #: the least number of arguments, all positional, that fit; one more than the most if none do
-        self._least = self._most + 1 if needs_keyword else sum(p.default is Parameter.empty for p in positional)
+        self._least = (
+            self._most + 1 if needs_keyword else sum(p.default is Parameter.empty for p in positional)
+        )
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -42,7 +48,7 @@ class CallSignature:
 
     def unbind(self, parameters: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments that give the parameters these values."""
-        bound = inspect.BoundArguments(self._signature, parameters)  # pyright: ignore[reportArgumentType] - any mapping
+        bound = inspect.BoundArguments(self._signature, parameters)
         return bound.args, bound.kwargs
 
     def name_of(self, position: int) -> str:
@@ -54,6 +60,6 @@ class CallSignature:
         for name in self._signature.parameters:
             if name in reserved:
                 raise ReservedArgumentError(
-                    f"{what} has a parameter {name!r}, which is reserved: `submit` and `map` take an argument "
-                    "of that name themselves. Call the parameter something else."
+                    f"{what} has a parameter {name!r}, which is reserved: a call takes an argument of "
+                    "that name itself. Call the parameter something else."
                 )

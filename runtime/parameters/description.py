@@ -15,7 +15,8 @@ _LONGEST = 10_000
 _DEEPEST = 20
 
 _SECRET = re.compile(
-    r"passw(or)?d|passphrase|secret|token|api_?key|private_?key|access_?key|credential|authorization", re.IGNORECASE
+    r"passw(or)?d|passphrase|secret|token|api_?key|private_?key|access_?key|credential|authorization",
+    re.IGNORECASE,
 )
 
 

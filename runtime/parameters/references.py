@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import GeneratorType
 from typing import Any, cast
 
@@ -42,14 +42,16 @@ def collect(upstream: Upstream, name: str, value: Any) -> Any:
     if type(value) in _ATOMS:
         return value
 
-    def found(future: "PrefectFuture[Any]", allowed: bool) -> Any:  # noqa: FBT001
+    def found(future: "PrefectFuture[Any]", allowed: bool) -> Any:
         upstream.edges.append((future, name, allowed))
         return allow_failure(future) if allowed else future
 
     return _Walk(found, upstream).visit(value)
 
 
-def put(args: tuple[Any, ...], kwargs: dict[str, Any], value_of: Put) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def put(
+    args: tuple[Any, ...], kwargs: dict[str, Any], value_of: Put
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments with ``value_of(future, failure allowed)`` where futures stood.
 
     Containers keep their type. ``quote(x)`` becomes ``x``, which is not looked into.
@@ -72,18 +74,18 @@ class _Walk:
         self._seen: set[int] = set()
 
     def visit(self, value: Any) -> Any:
-        kind: type[Any] = type(value)
+        kind: Any = type(value)
         if kind in _ATOMS:
             return value
         if isinstance(value, PrefectFuture):
             return self._found(cast("PrefectFuture[Any]", value), False)  # noqa: FBT003
         if isinstance(value, Annotation):
             return self._annotation(cast("Annotation[Any]", value))
-        if isinstance(value, GeneratorType):
-            if self._upstream is not None:
-                self._upstream.generators = True
-                return self.visit(list(cast("Iterable[Any]", value)))
-            return value
+        if kind is GeneratorType:
+            if self._upstream is None:
+                return value
+            self._upstream.generators = True
+            return self.visit(list(value))
         enter = self._way_into(kind, value)
         if enter is None or id(value) in self._seen:
             return value
@@ -93,7 +95,7 @@ class _Walk:
         finally:
             self._seen.discard(id(value))
 
-    def _way_into(self, kind: type, value: Any) -> Callable[[Any], Any] | None:
+    def _way_into(self, kind: Any, value: Any) -> Callable[[Any], Any] | None:
         if issubclass(kind, dict):
             return self._mapping
         if issubclass(kind, list | tuple | set | frozenset):
@@ -105,21 +107,16 @@ class _Walk:
             return self._model
         return None
 
-    def _annotation(self, value: Annotation[Any]) -> Any:
-        if isinstance(value, quote):
-            if self._upstream is not None:
-                self._upstream.quotes = True
-                return cast("quote[Any]", value)
-            return cast("Any", value.value)
-        if isinstance(value, allow_failure):
-            inner = cast("Any", value.value)
-            if isinstance(inner, PrefectFuture):
-                return self._found(cast("PrefectFuture[Any]", inner), True)  # noqa: FBT003
-            if self._upstream is not None:
-                self._upstream.quotes = True
-                return cast("allow_failure[Any]", value)
+    def _annotation(self, annotation: Annotation[Any]) -> Any:
+        inner = annotation.value
+        if isinstance(annotation, allow_failure) and isinstance(inner, PrefectFuture):
+            return self._found(cast("PrefectFuture[Any]", inner), True)  # noqa: FBT003
+        if not isinstance(annotation, allow_failure | quote):
+            return annotation
+        if self._upstream is None:
             return inner
-        return value
+        self._upstream.quotes = True
+        return annotation
 
     def _items(self, value: Any) -> Any:
         items = [self.visit(item) for item in value]
@@ -133,7 +130,7 @@ class _Walk:
         items = [(self.visit(key), self.visit(item)) for key, item in value.items()]
         if all(new[0] is old and new[1] is value[old] for new, old in zip(items, value, strict=True)):
             return value
-        kind = type(value)
+        kind: Any = type(value)
         if kind is dict or issubclass(kind, OrderedDict):
             return kind(items)
         duplicate = value.copy()  # a defaultdict, a Counter: keeps what makes it special
@@ -157,7 +154,5 @@ class _Walk:
         return duplicate
 
     def _model(self, value: Any) -> Any:
-        changed = {
-            name: new for name, old in value.__dict__.items() if (new := self.visit(old)) is not old
-        }
+        changed = {name: new for name, old in value.__dict__.items() if (new := self.visit(old)) is not old}
         return value.model_copy(update=changed) if changed else value

@@ -4,7 +4,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    PydanticSchemaGenerationError,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
 
 from runtime.exceptions import ParameterTypeError
 
@@ -67,6 +73,6 @@ def _adapter(hint: Any) -> TypeAdapter[Any] | None:
 def _shown(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - the user's __repr__ may raise anything
+    except Exception:  # the user's __repr__ may raise anything
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,7 +1,7 @@
 """What the engine asks of a task runner."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from enum import Enum
 from threading import Lock
@@ -53,7 +53,7 @@ class BaseTaskRunner(ABC):
         return self._environment
 
     @contextmanager
-    def start(self, environment: Environment | None = None) -> Iterator["BaseTaskRunner"]:
+    def start(self, environment: Environment | None = None) -> Generator["BaseTaskRunner"]:
         """Run for the length of the block. Raises ``RuntimeError`` where it runs already."""
         if self._environment is not None:
             raise RuntimeError(f"{self.name} is started already; `duplicate()` makes another one like it.")

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import Context
 from queue import SimpleQueue
@@ -52,31 +52,38 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         self._free = self._slots
         self._waiting: deque[Attempt] = deque()
         self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
-        #: threads that wait at the queue and that nobody counts on yet
+        #: attempts in the queue
+        self._queued = 0
+        #: threads that wait at the queue
         self._idle = 0
         self._threads: dict[threading.Thread, Attempt | None] = {}
         self._thread_tasks: set[asyncio.Task[None]] = set()
         self._abandoned: set[Attempt] = set()
-        self._starting = 0
-        self._no_thread_starting = threading.Condition(self._lock)
+        #: whether a thread is about to join; one at a time, and each calls the next while there is work
+        self._starting = False
+        self._thread_joined = threading.Condition(self._lock)
         self._on_loops = LoopAttempts(self._ended_on_loop if self._bounds_async else None)
 
     def close(self) -> None:
         """End the threads. One that sits in a call that cannot be interrupted is left behind, and named."""
         with self._lock:
             while self._starting:
-                self._no_thread_starting.wait()
+                self._thread_joined.wait()
             threads = dict(self._threads)
         for _ in threads:
             self._queue.put(None)
-        stuck = {thread: attempt for thread, attempt in threads.items() if attempt in self._abandoned}
+        stuck = {
+            thread: attempt
+            for thread, attempt in threads.items()
+            if attempt is not None and attempt in self._abandoned
+        }
         if self._loop_thread is not None:
             self._loop_thread.stop()
             self._loop_thread = None
         for thread in threads.keys() - stuck.keys():
             thread.join()
         for attempt in stuck.values():
-            if attempt is not None and attempt in self._abandoned:
+            if attempt in self._abandoned:
                 ENGINE.warning(
                     "A thread is left behind: task run '%s' was stopped, but sits in a call that cannot be "
                     "interrupted. The thread ends when that call returns.",
@@ -116,7 +123,7 @@ class ConcurrentTaskRunner(BaseTaskRunner):
             self._launch(following)
 
     @contextmanager
-    def given_back(self) -> Iterator[None]:
+    def given_back(self) -> Generator[None]:
         """Let another attempt have the caller's slot for the length of a block."""
         with self._lock:
             following = self._release()
@@ -133,14 +140,18 @@ class ConcurrentTaskRunner(BaseTaskRunner):
             self._on_loops.start(attempt, attempt.loop or self.loop())
             return
         with self._lock:
-            enough = self._idle > 0
-            if enough:
-                self._idle -= 1
-            else:
-                self._starting += 1
+            self._queued += 1
+            needs_thread = self._needs_thread()
         self._queue.put(attempt)
-        if not enough:
+        if needs_thread:
             self.loop().call_soon_threadsafe(self._start_thread, context=Context())
+
+    def _needs_thread(self) -> bool:
+        """Whether the caller, who holds the lock, is to start a thread."""
+        if self._starting or self._queued <= self._idle:
+            return False
+        self._starting = True
+        return True
 
     def _start_thread(self) -> None:
         task = asyncio.get_running_loop().create_task(self._thread())
@@ -151,39 +162,40 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         await to_thread.run_sync(self._work, abandon_on_cancel=True, limiter=CapacityLimiter(1))
 
     def _work(self) -> None:
+        """What each thread does: take an attempt, make it, take the next."""
         thread = threading.current_thread()
         with self._lock:
             self._threads[thread] = None
             worker = f"thread-{len(self._threads)}"
-            self._starting -= 1
-            if not self._starting:
-                self._no_thread_starting.notify_all()
-        attempt = self._queue.get()
-        while attempt is not None:
-            self._run(attempt, thread, worker)
+            self._starting = False
+            self._thread_joined.notify_all()
+            self._idle += 1
+        while (attempt := self._queue.get()) is not None:
             with self._lock:
-                if attempt in self._abandoned:  # its slot went to somebody else, and this thread with it
-                    self._abandoned.discard(attempt)
-                    self._threads.pop(thread, None)
-                    return
-                self._threads[thread] = None
-                following = self._release()
-                mine = following if following is not None and following.guard is not None else None
-                if mine is None:
-                    self._idle += 1
-            if following is not mine and following is not None:
-                self._launch(following)
-            attempt = None  # let go of its values while waiting
-            attempt = mine or self._queue.get()
-
-    def _run(self, attempt: Attempt, thread: threading.Thread, worker: str) -> None:
-        with self._lock:
-            self._threads[thread] = attempt
-            attempt.handle = thread
-        attempt.context.run(SLOT.set, self)
-        attempt.run(worker)
-        with self._lock:
-            attempt.handle = None
+                self._idle -= 1
+                self._queued -= 1
+                needs_thread = self._needs_thread()
+            if needs_thread:
+                self.loop().call_soon_threadsafe(self._start_thread, context=Context())
+            while attempt is not None:
+                with self._lock:
+                    self._threads[thread] = attempt
+                    attempt.handle = thread
+                attempt.context.run(SLOT.set, self)
+                attempt.run(worker)
+                with self._lock:
+                    attempt.handle = None
+                    if attempt in self._abandoned:  # its slot went to another thread
+                        self._abandoned.discard(attempt)
+                        del self._threads[thread]
+                        return
+                    self._threads[thread] = None
+                    following = self._release()
+                    attempt = following if following is not None and following.guard is not None else None
+                    if attempt is None:
+                        self._idle += 1
+                if following is not None and attempt is None:
+                    self._launch(following)
 
     def _release(self) -> Attempt | None:
         """Give back a slot; returns the attempt that is to have it now. The caller holds the lock."""

@@ -18,7 +18,7 @@ class LoopAttempts:
     def start(self, attempt: Attempt, loop: asyncio.AbstractEventLoop) -> None:
         """Make the attempt on ``loop``; ``ended`` is called there afterwards."""
         attempt.loop = loop
-        if asyncio._get_running_loop() is loop:  # noqa: SLF001  # pyright: ignore
+        if asyncio._get_running_loop() is loop:
             self._create(attempt)
         else:
             loop.call_soon_threadsafe(self._create, attempt)
