@@ -59,28 +59,29 @@ def name_from(run_id: UUID) -> str:
 
 
 _QUALITIES = """
-amber ample aqua ardent ashen auburn avid azure balmy beige blithe bold brave brisk bronze calm candid carmine
-cheery chrome clear clever cobalt copper coral cosmic crimson crisp cyan daring deft discreet eager earnest ebony
-elated emerald fabled fair fancy fearless fern festive fleet fond frosty gallant garnet gentle gilded glad golden
-graceful hardy hazel honest humble indigo ivory jade jasper jolly jovial keen khaki kind lapis lavender lilac lively
-lucid lunar magenta maroon mellow merry mild mint misty modest mustard navy neat nimble noble ochre olivine onyx opal
-orange orchid pearl peridot placid plucky polite prompt proud quaint quartz quick quiet radiant rosy ruby russet
-saffron sage sapphire scarlet sepia serene sienna silent silver sincere sleek slate solar spry steady stoic sunny
-swift tan teal tender topaz tranquil trusty turquoise umber upbeat valiant velvet violet vivid warm watchful wise
-witty zesty
+amber ample aqua ardent ashen auburn avid azure balmy beige blithe bold brave brisk bronze calm candid
+carmine cheery chrome clear clever cobalt copper coral cosmic crimson crisp cyan daring deft discreet eager
+earnest ebony elated emerald fabled fair fancy fearless fern festive fleet fond frosty gallant garnet gentle
+gilded glad golden graceful hardy hazel honest humble indigo ivory jade jasper jolly jovial keen khaki kind
+lapis lavender lilac lively lucid lunar magenta maroon mellow merry mild mint misty modest mustard navy neat
+nimble noble ochre olivine onyx opal orange orchid pearl peridot placid plucky polite prompt proud quaint
+quartz quick quiet radiant rosy ruby russet saffron sage sapphire scarlet sepia serene sienna silent silver
+sincere sleek slate solar spry steady stoic sunny swift tan teal tender topaz tranquil trusty turquoise
+umber upbeat valiant velvet violet vivid warm watchful wise witty zesty
 """.split()
 
 _ANIMALS = """
-adder albatross alpaca ant antelope badger barracuda bat bear beaver bee bison boar bobcat buffalo bullfinch bumblebee
-bunting buzzard camel caracal caribou carp cat chamois cheetah chipmunk civet cobra cod condor cormorant cougar coyote
-crane cricket crow cuckoo curlew deer dingo dolphin dormouse dove dragonfly duck dugong dunlin eagle echidna eel egret
-eland elk emu falcon ferret finch firefly flamingo fox frog gazelle gecko gibbon giraffe goat goldfinch goose gorilla
-grebe grouse gull hamster hare harrier hawk hedgehog heron hippo hornet horse hyena ibex ibis iguana impala jackal
-jaguar jay kestrel kingfisher kite kiwi koala kudu lark lemming lemur leopard lion lizard llama lobster lynx macaw
-magpie mallard manatee marlin marmot marten meerkat mink mole mongoose moose moth mouse mule narwhal newt nightjar
-numbat ocelot octopus okapi opossum oriole oryx osprey otter owl ox panda panther parrot partridge pelican penguin
-perch pheasant pigeon pika pike plover pony porcupine puffin puma python quail quetzal rabbit raccoon ram raven
-reindeer robin rook salmon sandpiper seal serval shark shrew skunk skylark snail snipe sparrow squid squirrel stag
-starling stingray stoat stork sturgeon swan swift tapir tarsier teal tern thrush tiger toad toucan trout turtle viper
+adder albatross alpaca ant antelope badger barracuda bat bear beaver bee bison boar bobcat buffalo bullfinch
+bumblebee bunting buzzard camel caracal caribou carp cat chamois cheetah chipmunk civet cobra cod condor
+cormorant cougar coyote crane cricket crow cuckoo curlew deer dingo dolphin dormouse dove dragonfly duck
+dugong dunlin eagle echidna eel egret eland elk emu falcon ferret finch firefly flamingo fox frog gazelle
+gecko gibbon giraffe goat goldfinch goose gorilla grebe grouse gull hamster hare harrier hawk hedgehog heron
+hippo hornet horse hyena ibex ibis iguana impala jackal jaguar jay kestrel kingfisher kite kiwi koala kudu
+lark lemming lemur leopard lion lizard llama lobster lynx macaw magpie mallard manatee marlin marmot marten
+meerkat mink mole mongoose moose moth mouse mule narwhal newt nightjar numbat ocelot octopus okapi opossum
+oriole oryx osprey otter owl ox panda panther parrot partridge pelican penguin perch pheasant pigeon pika
+pike plover pony porcupine puffin puma python quail quetzal rabbit raccoon ram raven reindeer robin rook
+salmon sandpiper seal serval shark shrew skunk skylark snail snipe sparrow squid squirrel stag starling
+stingray stoat stork sturgeon swan swift tapir tarsier teal tern thrush tiger toad toucan trout turtle viper
 vole vulture wallaby walrus warbler wasp weasel whale wolf wombat woodpecker wren yak zebra
 """.split()

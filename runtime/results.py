@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from runtime.exceptions import FlowsError
 from runtime.logging import ENGINE
@@ -71,7 +71,7 @@ class LocalResultStorage:
         try:
             body = pickle.dumps(result.value, protocol=5)
         except Exception as error:
-            kind: type[object] = type(result.value)
+            kind = cast("type[object]", type(result.value))
             raise ResultError(
                 f"A result of type {kind.__module__}.{kind.__qualname__} cannot be kept: {error}"
             ) from error

@@ -31,7 +31,7 @@ from runtime.states import State, StateType
 __all__ = ["Task", "task", "task_input_hash"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 T = TypeVar("T")
 
 _RESERVED = frozenset({"wait_for", "return_state"})
@@ -282,8 +282,8 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             retry, or a function of ``retries`` that lists them), ``retry_jitter_factor``,
             ``retry_condition_fn(task, task_run, state)``; ``timeout_seconds`` for each attempt;
             ``cache_key_fn(context, parameters)``, ``cache_expiration``, ``refresh_cache``;
-            ``persist_result``; ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list of
-            ``hook(task, task_run, state)``.
+            ``persist_result``; ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list
+            of ``hook(task, task_run, state)``.
     """
     return Task(fn, **options) if fn is not None else functools.partial(Task, **options)
 

@@ -74,7 +74,7 @@ class _Walk:
         self._seen: set[int] = set()
 
     def visit(self, value: Any) -> Any:
-        kind: Any = type(value)
+        kind = cast("Any", type(value))
         if kind in _ATOMS:
             return value
         if isinstance(value, PrefectFuture):
@@ -130,9 +130,9 @@ class _Walk:
         items = [(self.visit(key), self.visit(item)) for key, item in value.items()]
         if all(new[0] is old and new[1] is value[old] for new, old in zip(items, value, strict=True)):
             return value
-        kind: Any = type(value)
+        kind = cast("Any", type(value))
         if kind is dict or issubclass(kind, OrderedDict):
-            return kind(items)
+            return cast("Any", kind)(items)
         duplicate = value.copy()  # a defaultdict, a Counter: keeps what makes it special
         duplicate.clear()
         duplicate.update(items)
