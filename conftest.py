@@ -34,9 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def flows_home(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Generator[Path]:
+def flows_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
     """A home of its own for each test, also in the processes that it starts. Not made before it is used."""
     home = tmp_path_factory.mktemp("home") / "flows"
     monkeypatch.setenv("FLOWS_HOME", str(home))
