@@ -1,4 +1,4 @@
-"""For all tests, and for the examples in the docs, which are tests too: what each of them gets, and leaves."""
+"""For all tests, and for the examples in the docs, which are tests too: what each gets, and may leave."""
 
 import threading
 import time
