@@ -1,5 +1,6 @@
 """What happened: state changes, and the histories of runs that they make up."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import overload
 from uuid import UUID
@@ -164,6 +165,18 @@ class FlowRunHistory:
         parent = self._subflow_runs.get(run.parent_id) if run.parent_id is not None else None
         return run.short_name if parent is None else f"{self.path(parent)}/{run.short_name}"
 
+    def outline(self) -> "dict[str, list[tuple[State, int, int]]]":
+        """State, attempt and run count of each change of each run, by its short name; "" is the flow run.
+
+        Ids in messages are replaced by short names, so that two runs of one flow have the same outline.
+        """
+        return {
+            "" if run_id == self.flow_run.id else self.path(changes[0].run): [
+                (self._without_ids(change.state), change.attempt, change.run_count) for change in changes
+            ]
+            for run_id, changes in self._by_run.items()
+        }
+
     def __getitem__(self, name: str | UUID) -> StateHistory:
         """The history of the run called ``name``. The number of a subflow may be left out where one ran.
 
@@ -193,7 +206,7 @@ class FlowRunHistory:
         """Whether the same runs went through the same states, in whatever interleaving."""
         if not isinstance(other, FlowRunHistory):
             return NotImplemented
-        return self._outline() == other._outline()
+        return self.outline() == other.outline()
 
     __hash__ = None  # pyright: ignore[reportAssignmentType] - made of lists
 
@@ -215,10 +228,15 @@ class FlowRunHistory:
             names.add(f"{unnumbered}/{last}")
         return names
 
-    def _outline(self) -> dict[str, list[tuple[State, int, int]]]:
-        outline = {
-            self.path(run): [(change.state, change.attempt, change.run_count) for change in self[run.id]]
-            for run in self._runs()
-        }
-        outline[""] = [(change.state, change.attempt, change.run_count) for change in self.states]
-        return outline
+    def _without_ids(self, state: State) -> State:
+        if state.message is None:
+            return state
+        message = _ID.sub(lambda found: self._name_of(UUID(found[0])), state.message)
+        return State(state.type, state.name, message)
+
+    def _name_of(self, run_id: UUID) -> str:
+        changes = self._by_run.get(run_id)
+        return str(run_id) if changes is None else self.path(changes[0].run)
+
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
