@@ -1,0 +1,23 @@
+"""The tests that every task runner passes, also one that was written elsewhere.
+
+    class TestMyTaskRunner(TaskRunnerStandardTestSuite):
+        @pytest.fixture
+        def task_runner(self):
+            return MyTaskRunner()
+
+The tests hold the runner to its ``concurrency_type``: what a sequential one need not do, it must not do.
+No test sleeps to get an order, and none relies on memory that is shared with workers.
+"""
+
+from pytest_flows.suite.base import SuiteBase
+from pytest_flows.suite.calls import CallTests, SubflowTests
+from pytest_flows.suite.upstream import UpstreamTests
+
+__all__ = ["TaskRunnerStandardTestSuite"]
+
+
+class TaskRunnerStandardTestSuite(CallTests, SubflowTests, UpstreamTests, SuiteBase):
+    """Subclass it with a fixture ``task_runner`` that returns the runner, not started.
+
+    ``shares_memory`` and ``many`` may be set; see there.
+    """
