@@ -3,10 +3,11 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from queue import SimpleQueue
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 
@@ -18,6 +19,8 @@ from runtime.task_runners.loops import LoopAttempts
 
 #: as many threads as anyio allows by default
 DEFAULT_THREADS = 40
+#: seconds between two looks at whether more threads would help
+PATIENCE = 0.001
 
 
 class ConcurrentTaskRunner(BaseTaskRunner):
@@ -31,6 +34,13 @@ class ConcurrentTaskRunner(BaseTaskRunner):
     ``to_thread.run_sync`` for each task costs ten times a plain pool's hand-off. So it starts each
     thread once, and the thread then takes attempts from a queue: ``anyio.from_thread`` works in tasks,
     and handing over stays cheap.
+
+    Why not a thread for each attempt that waits
+    --------------------------------------------
+    Short tasks need the interpreter more than they need threads. Forty threads that all want it stand in
+    each other's way: each task then cost two context switches and twice the time. So while attempts
+    wait, the event loop looks every millisecond, and adds as many threads as there are. It adds none if
+    it came late itself, since then the interpreter is what is short, unless no attempt has ended at all.
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
@@ -56,11 +66,15 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         self._queued = 0
         #: threads that wait at the queue
         self._idle = 0
+        #: attempts that threads have ended so far
+        self._ended = 0
         self._threads: dict[threading.Thread, Attempt | None] = {}
-        self._thread_tasks: set[asyncio.Task[None]] = set()
+        self._loop_tasks: set[asyncio.Task[None]] = set()
         self._abandoned: set[Attempt] = set()
-        #: whether a thread is about to join; one at a time, and each calls the next while there is work
-        self._starting = False
+        #: whether somebody sees to it that there are threads enough
+        self._growing = False
+        #: threads that are about to join
+        self._starting = 0
         self._thread_joined = threading.Condition(self._lock)
         self._on_loops = LoopAttempts(self._ended_on_loop if self._bounds_async else None)
 
@@ -141,22 +155,38 @@ class ConcurrentTaskRunner(BaseTaskRunner):
             return
         with self._lock:
             self._queued += 1
-            needs_thread = self._needs_thread()
+            grow = not self._growing and self._queued > self._idle
+            if grow:
+                self._growing = True
         self._queue.put(attempt)
-        if needs_thread:
-            self.loop().call_soon_threadsafe(self._start_thread, context=Context())
+        if grow:
+            self.loop().call_soon_threadsafe(self._keep, self._grow, context=Context())
 
-    def _needs_thread(self) -> bool:
-        """Whether the caller, who holds the lock, is to start a thread."""
-        if self._starting or self._queued <= self._idle:
-            return False
-        self._starting = True
-        return True
+    def _keep(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.get_running_loop().create_task(job())
+        self._loop_tasks.add(task)
+        task.add_done_callback(self._loop_tasks.discard)
 
-    def _start_thread(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._thread())
-        self._thread_tasks.add(task)
-        task.add_done_callback(self._thread_tasks.discard)
+    async def _grow(self) -> None:
+        """Add threads while attempts wait for one; a task of the loop."""
+        loop = asyncio.get_running_loop()
+        punctual = True
+        ended = None
+        while True:
+            added = 0
+            with self._lock:
+                if self._queued <= self._idle:
+                    self._growing = False
+                    return
+                if punctual or ended == self._ended:
+                    added = min(max(1, len(self._threads)), self._queued - self._idle) - self._starting
+                self._starting += max(added, 0)
+                ended = self._ended
+            for _ in range(added):
+                self._keep(self._thread)
+            due = loop.time() + PATIENCE
+            await asyncio.sleep(PATIENCE)
+            punctual = loop.time() - due < PATIENCE
 
     async def _thread(self) -> None:
         await to_thread.run_sync(self._work, abandon_on_cancel=True, limiter=CapacityLimiter(1))
@@ -167,16 +197,13 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         with self._lock:
             self._threads[thread] = None
             worker = f"thread-{len(self._threads)}"
-            self._starting = False
+            self._starting -= 1
             self._thread_joined.notify_all()
             self._idle += 1
         while (attempt := self._queue.get()) is not None:
             with self._lock:
                 self._idle -= 1
                 self._queued -= 1
-                needs_thread = self._needs_thread()
-            if needs_thread:
-                self.loop().call_soon_threadsafe(self._start_thread, context=Context())
             while attempt is not None:
                 with self._lock:
                     self._threads[thread] = attempt
@@ -190,6 +217,7 @@ class ConcurrentTaskRunner(BaseTaskRunner):
                         del self._threads[thread]
                         return
                     self._threads[thread] = None
+                    self._ended += 1
                     following = self._release()
                     attempt = following if following is not None and following.guard is not None else None
                     if attempt is None:

@@ -1,0 +1,87 @@
+"""``python -m benchmarks``: hold the contests, show a table, and write it into the docs if asked to."""
+
+import importlib
+import logging
+import platform
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.contests import Row, held
+from benchmarks.memory import Holding, holdings
+
+MODULES = ("engine", "imports", "memory")
+COLUMNS = ("what", "contestant", "CPU", "wall", "ours / its CPU", "ours / its wall", "promised")
+
+
+@click.command()
+@click.argument("modules", nargs=-1, type=click.Choice(MODULES))
+@click.option("--only", default="", help="Hold the contests with this in their names.")
+@click.option(
+    "--write", type=click.Path(path_type=Path), help="Put the table into this page, at its markers."
+)
+def main(modules: tuple[str, ...], only: str, write: Path | None) -> None:
+    """Measure what the project costs beside what it stands on. Without MODULES: everything."""
+    logging.getLogger("flows").setLevel(logging.WARNING)
+    console = Console(stderr=True)
+    lines: list[tuple[str, ...]] = []
+    for name in modules or MODULES:
+        if name == "memory":
+            lines.extend(_holding_line(each) for each in holdings() if only in each.name)
+            continue
+        for contest in importlib.import_module(f"benchmarks.{name}").contests():
+            if only in contest.name:
+                with console.status(contest.name):
+                    rows = held(contest)
+                lines.extend(_line(row) for row in rows)
+    _show(lines)
+    if write is not None:
+        _write(write, lines)
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    first = row.cpu_ratio is None
+    return (
+        row.contest.name if first else "",
+        row.contestant,
+        _duration(row.cpu, row.contest.unit),
+        _duration(row.wall, row.contest.unit),
+        "" if row.cpu_ratio is None else f"{row.cpu_ratio:.2f}",
+        "" if row.wall_ratio is None else f"{row.wall_ratio:.2f}",
+        row.contest.promised if first else "",
+    )
+
+
+def _holding_line(holding: Holding) -> tuple[str, ...]:
+    return holding.name, "flow", f"{holding.bytes:,.0f} B / {holding.unit}", "", "", "", holding.promised
+
+
+def _duration(microseconds: float, unit: str) -> str:
+    shown = f"{microseconds / 1000:.1f} ms" if microseconds >= 10_000 else f"{microseconds:.1f} µs"
+    return f"{shown} / {unit}"
+
+
+def _show(lines: Iterable[tuple[str, ...]]) -> None:
+    table = Table(*COLUMNS)
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+
+
+def _write(page: Path, lines: Iterable[tuple[str, ...]]) -> None:
+    machine = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
+    text = [f"Measured with {machine}.", "", f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    text += [f"| {' | '.join(line)} |" for line in lines]
+    begin, end = "<!-- table -->", "<!-- end of table -->"
+    before, found, rest = page.read_text().partition(begin)
+    if not found or end not in rest:
+        sys.exit(f"{page} has no place for the table: it needs the lines {begin} and {end}")
+    page.write_text(f"{before}{begin}\n" + "\n".join(text) + f"\n{end}{rest.partition(end)[2]}")
+
+
+if __name__ == "__main__":
+    main()
