@@ -1,1 +1,30 @@
-"""The hooks that pytest sees."""
+"""The hooks that pytest sees. Each hands over to the file that knows.
+
+Loading this costs every pytest run, also those without a flow: neither this file nor what it imports
+touches the runtime. What does is imported by the fixture or the option that needs it.
+"""
+
+import pytest
+
+from pytest_flows.options import add_options, chosen_names
+from pytest_flows.sessions import backends_of
+from pytest_flows.shadows import describe_shadows
+
+pytest_plugins = ["pytest_flows.fixtures"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the group ``flows``."""
+    add_options(parser)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Put the chosen task runner in place of what flows declare."""
+    if chosen_names(session.config):
+        backends_of(session.config)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which task runner flows run under, and what hides our packages."""
+    names = chosen_names(config)
+    return [*([f"task runner: {', '.join(names)}"] if names else []), *describe_shadows()]

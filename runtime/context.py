@@ -135,6 +135,17 @@ def environment(**changes: Any) -> Generator[Environment]:
         _ENVIRONMENT.reset(token)
 
 
+@contextmanager
+def default_environment(**changes: Any) -> Generator[Environment]:
+    """Like :func:`environment`, for all threads and contexts of the process that chose no other one."""
+    global _real
+    before, _real = _real, replace(_real, **changes)
+    try:
+        yield _real
+    finally:
+        _real = before
+
+
 def get_run_context() -> FlowRunContext | TaskRunContext:
     """The context of the task run, or else the flow run, that this is called in.
 

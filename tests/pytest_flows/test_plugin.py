@@ -1,0 +1,70 @@
+"""What every pytest run pays for the plugin, and what it says."""
+
+import sys
+
+import pytest
+
+
+def test_loading_the_plugin_imports_nothing_that_flows_need(pytester: pytest.Pytester) -> None:
+    result = pytester.run(
+        sys.executable,
+        "-c",
+        "import sys, pytest\n"
+        "before = set(sys.modules)\n"
+        "import pytest_flows.plugin, pytest_flows.fixtures\n"
+        "print(*sorted(set(sys.modules) - before), sep='\\n')\n",
+    )
+
+    imported = result.outlines
+    assert "pytest_flows.plugin" in imported
+    assert not [
+        name
+        for name in imported
+        if name.split(".")[0] in {"anyio", "asyncio", "dask", "pydantic", "ray", "runtime", "simulators"}
+    ]
+    assert len(imported) <= 10, imported
+
+
+def test_a_suite_without_flows_never_imports_the_runtime(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_plain():
+            assert not {"runtime", "simulators", "dask", "distributed", "ray"} & sys.modules.keys()
+        """
+    )
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_options_stand_in_one_group_with_twins_in_the_configuration(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--help")
+
+    result.stdout.fnmatch_lines(["flows and task runners:", "*--task-runner=NAME*", "*task_runner (string)*"])
+
+
+def test_fixtures_are_explained(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--fixtures", "-p", "no:anyio")
+
+    result.stdout.fnmatch_lines(
+        ["task_runner_name*", "*Name of the task runner that all flows run under*", "flow_runs*"]
+    )
+    result.stdout.no_fnmatch_line("*no docstring available*")
+
+
+def test_the_header_names_the_task_runner_only_where_one_was_chosen(pytester: pytest.Pytester) -> None:
+    chosen = pytester.runpytest("--task-runner=sequential")
+    plain = pytester.runpytest()
+
+    chosen.stdout.fnmatch_lines(["task runner: sequential"])
+    plain.stdout.no_fnmatch_line("*task runner*")
+
+
+@pytest.mark.parametrize("name", ["runtime", "simulators"])
+def test_the_header_names_a_file_that_hides_our_packages(pytester: pytest.Pytester, name: str) -> None:
+    shadow = pytester.makepyfile(**{name: "answer = 42"})
+
+    result = pytester.run(sys.executable, "-m", "pytest")
+
+    result.stdout.fnmatch_lines([f"flows: '{name}' is not the package of pytest-flows but {shadow}. Rename*"])
