@@ -10,6 +10,9 @@ from pytest_flows.options import add_options, chosen_names
 from pytest_flows.sessions import backends_of
 from pytest_flows.shadows import describe_shadows
 
+# pytest does so by itself for what a wheel installed, not for what is worked on.
+pytest.register_assert_rewrite("pytest_flows.assertions", "pytest_flows.suite")
+
 pytest_plugins = ["pytest_flows.fixtures"]
 
 

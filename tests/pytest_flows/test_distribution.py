@@ -1,0 +1,68 @@
+"""What another project gets: the wheel in an environment of its own."""
+
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+SUITE = """
+from pathlib import Path
+
+import pytest_flows
+import runtime
+import simulators
+from runtime import flow, task
+from runtime.task_runners import ConcurrentTaskRunner, SequentialTaskRunner
+
+@task
+def add(a, b):
+    return a + b
+
+@flow(task_runner=ConcurrentTaskRunner)
+def sums():
+    return [add.submit(i, 1).result() for i in range(3)]
+
+def test_sums(flow_runs, task_runner):
+    assert sums() == [1, 2, 3]
+    assert task_runner == SequentialTaskRunner()
+    pytest_flows.assert_ran_before(flow_runs["sums"], "add-0", "add-2")
+
+def test_it_is_what_was_installed():
+    for package in (runtime, simulators, pytest_flows):
+        assert Path(package.__file__).is_relative_to(ENVIRONMENT)
+        assert Path(package.__file__).with_name("py.typed").exists()
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with the wheel in it; what the wheel needs is found in the one of this test run."""
+    folder = tmp_path_factory.mktemp("distribution")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT)
+    [wheel] = folder.glob("*.whl")
+    venv.create(folder / "environment", symlinks=True)
+    python = folder / "environment" / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
+    packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    Path(packages, "needed.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "environment"
+
+
+@pytest.mark.slow
+def test_another_project_can_test_its_flows_with_the_wheel(environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_sums.py").write_text(f"ENVIRONMENT = {str(environment)!r}\n{SUITE}")
+
+    output = run(environment / "bin" / "python", "-m", "pytest", "--task-runner=sequential", cwd=tmp_path)
+
+    assert "2 passed" in output
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
