@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks.contests import Row, held
 from benchmarks.memory import Holding, holdings
 
-MODULES = ("engine", "imports", "memory")
+MODULES = ("engine", "imports", "memory", "prefect")
 COLUMNS = ("what", "contestant", "CPU", "wall", "ours / its CPU", "ours / its wall", "promised")
 
 
@@ -50,8 +50,8 @@ def _line(row: Row) -> tuple[str, ...]:
         row.contestant,
         _duration(row.cpu, row.contest.unit),
         _duration(row.wall, row.contest.unit),
-        "" if row.cpu_ratio is None else f"{row.cpu_ratio:.2f}",
-        "" if row.wall_ratio is None else f"{row.wall_ratio:.2f}",
+        _ratio(row.cpu_ratio),
+        _ratio(row.wall_ratio),
         row.contest.promised if first else "",
     )
 
@@ -65,11 +65,20 @@ def _duration(microseconds: float, unit: str) -> str:
     return f"{shown} / {unit}"
 
 
+def _ratio(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"1 / {1 / ratio:,.0f}"
+
+
 def _show(lines: Iterable[tuple[str, ...]]) -> None:
     table = Table(*COLUMNS)
     for line in lines:
         table.add_row(*line)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:  # a file has no width
+        console.width = 180
+    console.print(table)
 
 
 def _write(page: Path, lines: Iterable[tuple[str, ...]]) -> None:

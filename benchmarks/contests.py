@@ -4,8 +4,10 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+
+import psutil
 
 Work = Callable[[], object]
 
@@ -78,6 +80,16 @@ def held(contest: Contest) -> list[Row]:
         )
         for name, each in figures.items()
     ]
+
+
+def family_cpu_time() -> float:
+    """Seconds of CPU of this process and of all that descend from it."""
+    total = time.process_time()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            used = process.cpu_times()
+            total += used.user + used.system
+    return total
 
 
 def _ratio(ours: list[float], theirs: list[float]) -> float | None:
