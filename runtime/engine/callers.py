@@ -68,7 +68,7 @@ class Caller:
         if attempt.call.definition.policy.timeout is not None:
             self._start_on_loop(attempt, asyncio.get_running_loop())
         else:
-            await attempt.run_async("caller")
+            await self._loop_attempts().make_here(attempt)
         return True
 
     def wait(self, settled: Callable[[], bool]) -> None:
@@ -86,6 +86,9 @@ class Caller:
             await event.wait()
 
     def _start_on_loop(self, attempt: Attempt, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._loop_attempts().start(attempt, loop or asyncio.get_running_loop())
+
+    def _loop_attempts(self) -> LoopAttempts:
         if self._on_loops is None:
             self._on_loops = LoopAttempts()
-        self._on_loops.start(attempt, loop or asyncio.get_running_loop())
+        return self._on_loops

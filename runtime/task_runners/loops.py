@@ -23,6 +23,19 @@ class LoopAttempts:
         else:
             loop.call_soon_threadsafe(self._create, attempt)
 
+    async def make_here(self, attempt: Attempt) -> None:
+        """Make the attempt as a part of the task that awaits this."""
+        task = asyncio.current_task()
+        assert task is not None
+        attempt.loop = asyncio.get_running_loop()
+        attempt.handle = task
+        try:
+            await attempt.run_async("caller")
+        finally:
+            if attempt.handle is None:  # cancelled by stop(), which was meant for the attempt alone
+                task.uncancel()
+            attempt.handle = None
+
     def stop(self, attempt: Attempt) -> None:
         """Cancel the attempt."""
         if attempt.loop is not None:
@@ -50,4 +63,5 @@ class LoopAttempts:
 def _cancel(attempt: Attempt) -> None:
     task: asyncio.Task[None] | None = attempt.handle
     if task is not None:
+        attempt.handle = None
         task.cancel()
