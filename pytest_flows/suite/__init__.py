@@ -9,14 +9,25 @@ The tests hold the runner to its ``concurrency_type``: what a sequential one nee
 No test sleeps to get an order, and none relies on memory that is shared with workers.
 """
 
-from pytest_flows.suite.base import SuiteBase
 from pytest_flows.suite.calls import CallTests, SubflowTests
+from pytest_flows.suite.conclusions import ConclusionTests
+from pytest_flows.suite.failures import FailureTests, HandoverTests
+from pytest_flows.suite.futures import CancellationTests, FutureTests
 from pytest_flows.suite.upstream import UpstreamTests
 
 __all__ = ["TaskRunnerStandardTestSuite"]
 
 
-class TaskRunnerStandardTestSuite(CallTests, SubflowTests, UpstreamTests, SuiteBase):
+class TaskRunnerStandardTestSuite(
+    CallTests,
+    SubflowTests,
+    UpstreamTests,
+    ConclusionTests,
+    FutureTests,
+    CancellationTests,
+    FailureTests,
+    HandoverTests,
+):
     """Subclass it with a fixture ``task_runner`` that returns the runner, not started.
 
     ``shares_memory`` and ``many`` may be set; see there.

@@ -71,6 +71,12 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
 
 
 @task
+async def call_async(function: Callable[..., Any], *args: Any) -> Any:
+    """Awaits what a function returns."""
+    return await function(*args)
+
+
+@task
 def meet(mine: Gate, theirs: Gate) -> None:
     """Returns only if somebody else is there at the same time."""
     mine.open()

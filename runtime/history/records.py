@@ -194,7 +194,9 @@ class FlowRunHistory:
         return StateHistory(self._by_run[found[0].id])
 
     def __contains__(self, name: object) -> bool:
-        return any(name == run.id or name in self._names(run) for run in self._runs())
+        if isinstance(name, UUID):
+            return name in self._by_run
+        return any(name in self._names(run) for run in self._runs())
 
     def __iter__(self) -> Iterator[StateChange]:
         return iter(self._changes)
