@@ -1,0 +1,112 @@
+"""What a strategy is: three methods that decide the order of everything."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+
+class Operation(Protocol):
+    """Something that could be done next: a run that could go on from the point that it is at."""
+
+    @property
+    def run(self) -> str:
+        """Who: ``add-0``."""
+        ...
+
+    @property
+    def point(self) -> str:
+        """Where: the name of the point within the run, as decisions have it."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What: ``access``, ``start``, ``alarm``, ``statement`` ..."""
+        ...
+
+    @property
+    def resource(self) -> Hashable:
+        """What is touched, where that is known; None else. Two operations on one resource may depend."""
+        ...
+
+    @property
+    def writes(self) -> bool:
+        """Whether the resource is changed, as far as is known."""
+        ...
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run moved last and was not made to wait: choosing another one preempts it."""
+        ...
+
+
+class Step(Protocol):
+    """One operation that was done."""
+
+    @property
+    def run(self) -> str:
+        """Who."""
+        ...
+
+    @property
+    def point(self) -> str:
+        """Where."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What."""
+        ...
+
+    @property
+    def resource(self) -> Hashable:
+        """What was touched."""
+        ...
+
+    @property
+    def writes(self) -> bool:
+        """Whether it was changed."""
+        ...
+
+
+class Trace(Protocol):
+    """What happened under one schedule, for a strategy to learn from."""
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """All operations that were done, in order. Made when asked for: asking costs time."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """How many operations were done."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run failed."""
+        ...
+
+
+class Strategy(ABC):
+    """Decides what is done next. Any class with these three methods can be brought along.
+
+    It is asked only where there are at least two operations to choose from. Given the same pending
+    operations it must decide alike in every process: no clock, no ``hash()``, no chance but from a seed.
+    """
+
+    #: how it is called in reports
+    name = "strategy"
+    #: whether the schedules it gives, once there are no more, are all that exist
+    exhausts = False
+
+    def begin(self) -> bool:
+        """Get ready for another schedule; False where there is none left."""
+        return True
+
+    @abstractmethod
+    def choose(self, pending: Sequence[Operation]) -> Operation:
+        """One of ``pending``, which stand in the order in which fifo would take them."""
+
+    def end(self, trace: Trace) -> None:
+        """Hear of what came of the schedule."""
+        del trace

@@ -1,0 +1,94 @@
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from simulators.schedules import Choice, Decision, Schedule
+from simulators.strategies import Fifo, RandomWalk, Replay
+
+
+@dataclass
+class Pending:
+    run: str
+    point: str = "1"
+    kind: str = "access"
+    resource: Any = None
+    writes: bool = False
+    goes_on: bool = False
+
+
+A, B, C = Pending("a"), Pending("b"), Pending("c")
+
+
+def test_fifo_takes_the_first_in_line_and_has_one_schedule():
+    fifo = Fifo()
+
+    assert fifo.begin()
+    assert fifo.choose([B, A]) is B
+    assert not fifo.begin()
+
+
+def test_random_chooses_each_as_often_and_alike_for_the_same_seed():
+    pending = [A, B, C]
+    walk, again = RandomWalk(3), RandomWalk(3)
+
+    chosen = [walk.choose(pending).run for _ in range(9000)]
+
+    assert chosen == [again.choose(pending).run for _ in range(9000)]
+    assert all(abs(count - 3000) < 4 * 45 for count in Counter(chosen).values())
+
+
+def schedule(*choices: tuple[str, str], complete: bool = False) -> Schedule:
+    parsed = tuple(Choice(Decision.parse(chosen), Decision.parse(usual)) for chosen, usual in choices)
+    return Schedule(parsed, complete=complete)
+
+
+def test_replay_deviates_where_the_schedule_does_and_follows_fifo_elsewhere():
+    replay = Replay(schedule(("b@1", "a@2")))
+    replay.begin()
+
+    first = replay.choose([A, B])
+    second = replay.choose([Pending("a", "2"), B])
+    third = replay.choose([Pending("a", "2"), Pending("b", "2")])
+
+    assert (first, second, third.run) == (A, B, "a")
+    assert replay.left_over() is None
+    assert not replay.begin()
+
+
+def test_replay_finds_a_deviation_again_where_edits_have_moved_it():
+    replay = Replay(schedule(("b@1", "a@2")))
+    replay.begin()
+
+    moved = [replay.choose([C, A]), replay.choose([C, B]), replay.choose([Pending("a", "2"), B])]
+
+    assert moved == [C, C, B]
+    assert replay.left_over() is None
+
+
+def test_replay_says_where_it_left_its_record_and_goes_on_with_fifo():
+    replay = Replay(schedule(("b@1", "a@2")))
+    replay.begin()
+    replay.choose([A, B])
+
+    chosen = replay.choose([Pending("a", "2"), C])
+
+    assert chosen.run == "a"
+    assert str(replay.left_over()) == "decision 1: expected b@1; can run: a@2, c@1"
+
+
+def test_replay_names_a_deviation_that_it_never_came_to():
+    replay = Replay(schedule(("b@1", "a@2")))
+    replay.begin()
+    replay.choose([A, B])
+
+    assert str(replay.left_over()) == "decision 1: expected b@1; can run: nothing was left to decide"
+
+
+def test_replay_of_a_complete_record_notices_the_first_difference():
+    replay = Replay(schedule(("a@1", "a@1"), ("a@2", "a@2"), complete=True))
+    replay.begin()
+
+    replay.choose([A, B])
+    replay.choose([C, B])
+
+    assert str(replay.left_over()) == "decision 1: expected a@2; can run: c@1, b@1"
