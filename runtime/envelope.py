@@ -6,6 +6,7 @@ never something that goes on up into a task runner.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import Context
 from typing import Any
 
@@ -14,6 +15,7 @@ from runtime.clocks import Clock
 from runtime.context import TASK_RUN, TaskRunContext
 from runtime.futures import PrefectFuture
 from runtime.lifecycle import Raised, Returned, Started, Stopped, TaskRunEvent
+from runtime.logging import prints_logged
 from runtime.parameters import put
 from runtime.runs import TaskCall, TaskRun
 from runtime.states import Failed, State
@@ -80,11 +82,13 @@ class Attempt:
 
     def run(self, worker: str) -> None:
         """Make the attempt, here and now."""
-        self.report(self.context.run(self._outcome, worker))
+        with prints_logged() if self.log_prints else nullcontext():
+            self.report(self.context.run(self._outcome, worker))
 
     async def run_async(self, worker: str) -> None:
         """Make the attempt of an async task. The caller sees to it that ``context`` is the current one."""
-        self.report(await self._outcome_async(worker))
+        with prints_logged() if self.log_prints else nullcontext():
+            self.report(await self._outcome_async(worker))
 
     def _outcome(self, worker: str) -> TaskRunEvent:
         try:

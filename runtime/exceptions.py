@@ -29,6 +29,10 @@ class ParameterTypeError(FlowsError, TypeError):
     """A flow was called with parameters that its annotations do not allow."""
 
 
+class NotSerializable(FlowsError, TypeError):
+    """A parameter, a result or a task's code cannot travel to another process, or not back."""
+
+
 class ReservedArgumentError(FlowsError, TypeError):
     """A task names a parameter like an argument of ``submit`` itself."""
 

@@ -4,8 +4,9 @@ import builtins
 import logging
 import sys
 import threading
-from collections.abc import Generator, MutableMapping
+from collections.abc import Callable, Generator, MutableMapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from runtime.context import FLOW_RUN, TASK_RUN, get_run_context
@@ -79,6 +80,19 @@ def prints_logged() -> Generator[None]:
         yield
 
 
+@contextmanager
+def prints_to(take: Callable[[str], None]) -> Generator[None]:
+    """For the length of the block, in this context: what runs print, and do not log, goes to ``take``.
+
+    Works where prints are watched, as :func:`prints_logged` does.
+    """
+    token = _prints_to.set(take)
+    try:
+        yield
+    finally:
+        _prints_to.reset(token)
+
+
 class _PrintSwitch:
     """Replaces ``builtins.print`` as long as anybody needs it."""
 
@@ -102,10 +116,18 @@ class _PrintSwitch:
 
     def _print_or_log(self, *values: object, sep: str | None = " ", **options: Any) -> None:
         run = TASK_RUN.get() or FLOW_RUN.get()
-        if run is None or not run.log_prints or options.get("file") not in (None, sys.stdout):
+        if run is None or options.get("file") not in (None, sys.stdout):
             self._print(*values, sep=sep, **options)
-        else:
+            return
+        take = _prints_to.get()
+        if run.log_prints:
             get_run_logger().info("%s", (" " if sep is None else sep).join(map(str, values)))
+        elif take is not None:
+            end = options.get("end")
+            take((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
+        else:
+            self._print(*values, sep=sep, **options)
 
 
 _prints = _PrintSwitch()
+_prints_to: ContextVar[Callable[[str], None] | None] = ContextVar("flows_prints_to", default=None)

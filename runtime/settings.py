@@ -61,7 +61,13 @@ def current_settings() -> Settings:
 @contextmanager
 def temporary_settings(**changes: Any) -> Generator[Settings]:
     """Settings that differ in ``changes`` for the length of a block, in this context alone."""
-    settings = replace(current_settings(), **changes)
+    with use_settings(replace(current_settings(), **changes)) as settings:
+        yield settings
+
+
+@contextmanager
+def use_settings(settings: Settings) -> Generator[Settings]:
+    """These settings for the length of a block, in this context alone."""
     token = _changed.set(settings)
     try:
         yield settings

@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import io
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
@@ -117,6 +118,11 @@ class Task(Generic[P, R]):
     def tags(self) -> set[str]:
         """The tags that all its runs have."""
         return set(self._definition.tags)
+
+    @property
+    def definition(self) -> TaskDefinition:
+        """What the engine knows of the task."""
+        return self._definition
 
     @property
     def is_async(self) -> bool:
@@ -243,6 +249,15 @@ class Task(Generic[P, R]):
         definition = self._definition
         definition.signature.check(args, kwargs)
         return TaskCall(definition, args, kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The task without its hooks: those are called in the driver, and may not be able to travel."""
+        hooks = dict.fromkeys(("on_running", "on_completion", "on_failure"))
+        return {
+            **self.__dict__,
+            "_options": {**self._options, **hooks},
+            "_definition": replace(self._definition, hooks={}),
+        }
 
     def __repr__(self) -> str:
         return f"Task({self.name!r})"

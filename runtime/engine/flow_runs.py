@@ -68,6 +68,8 @@ def run_flow_on_loop(call: FlowCall) -> State:
     context = FLOW_RUN.get()
     if context is None:
         raise RuntimeError("An async flow outside of any other flow is to be awaited")
+    if context.scope is None:  # in a task on a worker, which has no task runner
+        return asyncio.run(run_flow_async(call))
     loop: asyncio.AbstractEventLoop = context.scope.runner.loop()
     waiter = context.environment.clock.waiter()
     tasks: list[asyncio.Task[State]] = []

@@ -17,6 +17,7 @@ from runtime.runs import RunInput, TaskCall, TaskRun
 from runtime.settings import current_settings
 from runtime.states import State
 from runtime.task_runners import TaskConcurrencyType
+from runtime.threads import LoopThread
 
 
 def submit_task(call: TaskCall, wait_for: Any = None) -> PrefectFuture[Any]:
@@ -27,6 +28,11 @@ def submit_task(call: TaskCall, wait_for: Any = None) -> PrefectFuture[Any]:
         raise MissingContext(
             f"Task '{definition.name}' was submitted outside of a flow. Call it in a flow as "
             f"`{definition.name}.submit(...)`, or run it right here with `{definition.name}(...)`."
+        )
+    if context.scope is None:
+        raise MissingContext(
+            f"Task '{definition.name}' was submitted in a task that runs on a worker, where there is no task "
+            f"runner. Run it right there with `{definition.name}(...)`, or submit it in the flow."
         )
     scope: FlowRunScope = context.scope
     runner = scope.runner
@@ -55,11 +61,18 @@ def call_task(call: TaskCall, wait_for: Any = None) -> State:
     """Run a task here and now, on this thread."""
     context = FLOW_RUN.get()
     environment = context.environment if context is not None else current_environment()
-    caller = Caller(environment, context.scope.runner.loop if context is not None else None)
+    own_loop = None
+    if context is None or context.scope is None:  # there is no task runner whose loop could be used
+        own_loop = _LoopOnDemand(environment)
+    caller = Caller(environment, own_loop or cast("FlowRunContext", context).scope.runner.loop)
     driver = _driver(call, wait_for, caller, context)
     if isinstance(driver, TaskRunDriver):
         _log(driver, "Executing '%s' immediately...")
-        return driver.drive(caller)
+        try:
+            return driver.drive(caller)
+        finally:
+            if own_loop is not None:
+                own_loop.stop()
     return driver.get_state()
 
 
@@ -81,6 +94,23 @@ async def _in_line(driver: TaskRunDriver, caller: Caller, *, is_async: bool) -> 
         await driver.see_through_async(caller)
     else:
         driver.see_through(caller)
+
+
+class _LoopOnDemand:
+    """An event loop for one call, started when it is asked for."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._thread: LoopThread | None = None
+
+    def __call__(self) -> Any:
+        if self._thread is None:
+            self._thread = self._environment.threads.start_loop("flows-loop")
+        return self._thread.loop
+
+    def stop(self) -> None:
+        if self._thread is not None:
+            self._thread.stop()
 
 
 def _driver(

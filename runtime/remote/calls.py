@@ -1,0 +1,199 @@
+"""One call on its way to a worker."""
+
+import pickle
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from runtime.context import FLOW_RUN, TAGS
+from runtime.envelope import Attempt
+from runtime.exceptions import NotSerializable
+from runtime.futures import PrefectFuture
+from runtime.lifecycle import describe
+from runtime.logging import TASK_RUNS
+from runtime.parameters import put
+from runtime.remote.code import Parcel, Surroundings, pack_definition, this_process
+from runtime.remote.values import ATOMS, dump
+from runtime.results import MemoryResultStorage, ResultStorage, current_result_storage
+from runtime.runs import TaskDefinition, TaskRun
+from runtime.settings import Settings, current_settings
+
+#: The runner's handle of an upstream result, or None where the value is to travel with the call.
+Refer = Callable[["PrefectFuture[Any]"], Any]
+
+
+class CallHeader(NamedTuple):
+    """What a worker needs to know of one call; all but the arguments themselves."""
+
+    id: str
+    #: keys of the parcels
+    definition: str
+    surroundings: str
+    number: int
+    run_count: int
+    task_run_id: bytes
+    flow_run_id: UUID | None
+    n: int
+    title: str | None
+    tags: tuple[str, ...]
+    #: what ``tags`` says around the submitter
+    tags_around: tuple[str, ...]
+    parent: TaskRun | None
+    inputs: tuple[Any, ...]
+    log_prints: bool
+    #: where cached results are; None for a task that caches nothing
+    storage: ResultStorage | None
+    #: the arguments as bytes, with an :class:`Arrival` where an upstream's value is to stand
+    arguments: bytes
+
+
+class PackedCall(NamedTuple):
+    """A call that is ready to travel."""
+
+    body: bytes
+    definition: Parcel
+    surroundings: Parcel
+    #: the runner's handles of upstream results, in the order in which :func:`run` wants their values
+    upstream: list[Any]
+
+
+class Packer:
+    """Packs the attempts that one task runner is given. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[int, tuple[TaskDefinition, Parcel]] = {}
+        self._surroundings: dict[tuple[int, int], tuple[Any, Settings, Parcel]] = {}
+
+    def pack(self, attempt: Attempt, id: str, refer: Refer) -> PackedCall:  # noqa: A002 - the word for it
+        """The call that ``attempt`` stands for. Raises ``NotSerializable`` where something cannot travel."""
+        call, context, run = attempt.call, attempt.context, attempt.task_run
+        definition = self._definition(call.definition)
+        surroundings = self._around(attempt)
+        args, kwargs = call.args, call.kwargs
+        upstream: list[Any] = []
+        if call.has_references:
+            args, kwargs = put(args, kwargs, _Referring(refer, upstream))
+        caches = call.definition.policy.cache_key_fn is not None
+        header = CallHeader(
+            id,
+            definition.key,
+            surroundings.key,
+            attempt.number,
+            attempt.run_count,
+            run.id.bytes,
+            run.flow_run_id,
+            run.n,
+            run.title,
+            run.tags,
+            tuple(context.get(TAGS, ())),
+            run.parent,
+            run.inputs,
+            attempt.log_prints,
+            context.run(_storage, call.definition) if caches else None,
+            _pack_arguments(call.definition, args, kwargs),
+        )
+        return PackedCall(pickle.dumps(tuple(header), protocol=5), definition, surroundings, upstream)
+
+    def _definition(self, definition: TaskDefinition) -> Parcel:
+        # by identity, and kept with it: another definition may come to lie at the same address
+        found = self._definitions.get(id(definition))
+        if found is None:
+            found = self._definitions[id(definition)] = (definition, pack_definition(definition))
+        return found[1]
+
+    def _around(self, attempt: Attempt) -> Parcel:
+        flow = attempt.context.get(FLOW_RUN)
+        settings = attempt.context.run(current_settings)
+        found = self._surroundings.get((id(flow), id(settings)))
+        if found is None:
+            around = Surroundings(
+                flow.flow_run if flow is not None else None,
+                settings,
+                TASK_RUNS.getEffectiveLevel(),
+                this_process(),
+            )
+            parcel = Parcel.of(pickle.dumps(around, protocol=5))
+            found = self._surroundings[id(flow), id(settings)] = (flow, settings, parcel)
+        return found[2]
+
+
+class Arrival:
+    """Stands for an upstream's value among arguments; read back on the worker, it is that value."""
+
+    __slots__ = ("_position",)
+
+    def __init__(self, position: int) -> None:
+        self._position = position
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self._position,)
+
+
+@contextmanager
+def arriving(values: tuple[Any, ...]) -> Generator[None]:
+    """While arguments are read in the block, these are the values of their arrivals."""
+    token = _values.set(values)
+    try:
+        yield
+    finally:
+        _values.reset(token)
+
+
+class _Referring:
+    """Replaces futures by arrivals, once for each future, or by their values."""
+
+    def __init__(self, refer: Refer, upstream: list[Any]) -> None:
+        self._refer = refer
+        self._upstream = upstream
+        self._arrivals: dict[int, Arrival] = {}
+
+    def __call__(self, future: "PrefectFuture[Any]", failure_allowed: bool) -> Any:
+        arrival = self._arrivals.get(id(future))
+        if arrival is None:
+            handle = self._refer(future)
+            if handle is None:
+                return future.get_state().result(raise_on_failure=not failure_allowed)
+            arrival = self._arrivals[id(future)] = Arrival(len(self._upstream))
+            self._upstream.append(handle)
+        return arrival
+
+
+def _pack_arguments(definition: TaskDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    if all(type(arg) in ATOMS for arg in args) and all(type(arg) in ATOMS for arg in kwargs.values()):
+        return pickle.dumps((args, kwargs), protocol=5)
+    try:
+        return dump((args, kwargs))
+    except Exception as error:  # the user's values may raise anything
+        named = [(definition.signature.name_of(position), arg) for position, arg in enumerate(args)]
+        for name, value in (*named, *kwargs.items()):
+            try:
+                dump(value)
+            except Exception as cause:
+                kind = cast("type[object]", type(value))
+                raise NotSerializable(
+                    f"The parameter '{name}' of task '{definition.name}', of type "
+                    f"{kind.__module__}.{kind.__qualname__}, cannot be sent to another process: "
+                    f"{describe(cause)}"
+                ) from cause
+        raise NotSerializable(
+            f"The parameters of task '{definition.name}' cannot be sent to another process: {describe(error)}"
+        ) from error
+
+
+def _storage(definition: TaskDefinition) -> ResultStorage:
+    storage = current_result_storage()
+    if isinstance(storage, MemoryResultStorage):
+        raise NotSerializable(
+            f"Task '{definition.name}' caches its results in the memory of this process, where workers "
+            "cannot reach them. Use a LocalResultStorage in a folder that all of them can reach."
+        )
+    return storage
+
+
+def _arrived(position: int) -> Any:
+    return _values.get()[position]
+
+
+_values: ContextVar[tuple[Any, ...]] = ContextVar("flows_arrived_values", default=())

@@ -1,0 +1,211 @@
+"""What is done on a worker: read the call, make the attempt, write down what came of it."""
+
+import asyncio
+import pickle
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import copy_context
+from typing import Any
+from uuid import UUID
+
+from runtime.context import FLOW_RUN, TAGS, TASK_RUN, Environment, FlowRunContext
+from runtime.envelope import Attempt
+from runtime.exceptions import NotSerializable
+from runtime.lifecycle import Raised, Returned, Started, Stopped, TaskRunEvent, describe
+from runtime.remote import messages
+from runtime.remote.calls import CallHeader, arriving
+from runtime.remote.code import Surroundings, this_process, unpack_definition, unpack_surroundings
+from runtime.remote.messages import Message
+from runtime.remote.records import records_sent
+from runtime.remote.values import Unusable, check_result, dump, pack_exception
+from runtime.results import result_storage
+from runtime.runs import TaskCall, TaskRun
+from runtime.settings import use_settings
+from runtime.states import State
+from runtime.threads import Interrupted
+
+#: Takes a message to the driver. Called on the thread of the attempt.
+Tell = Callable[[Message], None]
+
+
+def run(
+    call: bytes, values: Sequence[Any], fetch: Callable[[str], bytes], worker: str, tell: Tell
+) -> tuple[Message, Any]:
+    """Make the attempt that ``call`` describes, on this thread.
+
+    Returns the last message, which is not told, and the value for attempts downstream: the task's
+    result, or :class:`Unusable`. Nothing is raised.
+    """
+    if any(isinstance(value, Unusable) for value in values):
+        return Message(messages.SKIPPED, worker), Unusable()
+    try:
+        made = _Made(CallHeader(*pickle.loads(call)), tuple(values), fetch, worker, tell)  # noqa: S301 - written by the driver
+        return made.outcome()
+    except Interrupted:
+        return Message(messages.STOPPED, worker), Unusable()
+    except BaseException as error:  # what came with the call may raise anything while it is read
+        return Message(messages.REFUSED, worker, pack_exception(error)), Unusable()
+
+
+def stop(id: str) -> bool:  # noqa: A002 - the word for it
+    """Stop the attempt called ``id``, now or as soon as it begins; whether it is under way."""
+    made = _under_way.get(id)
+    if made is None:
+        _stopped.append(id)
+        return False
+    made.stop()
+    return True
+
+
+class _Made:
+    """One attempt, as it is made here."""
+
+    def __init__(
+        self,
+        header: CallHeader,
+        values: tuple[Any, ...],
+        fetch: Callable[[str], bytes],
+        worker: str,
+        tell: Tell,
+    ) -> None:
+        self._header = header
+        self._worker = worker
+        self._tell = tell
+        self._event: TaskRunEvent | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+        definition = unpack_definition(header.definition, fetch)
+        self._around: Surroundings = unpack_surroundings(header.surroundings, fetch)
+        try:
+            with arriving(values):
+                args, kwargs = pickle.loads(header.arguments)  # noqa: S301 - written by the driver
+        except Exception as error:  # a class that cannot be imported here, most often
+            raise NotSerializable(
+                f"The parameters of task '{definition.name}' cannot be read there: {describe(error)}"
+            ) from error
+        self._attempt = Attempt(
+            TaskCall(definition, args, kwargs),
+            header.number,
+            header.run_count,
+            TaskRun(
+                UUID(bytes=header.task_run_id),
+                definition.name,
+                definition.key,
+                header.n,
+                header.flow_run_id,
+                header.parent,
+                header.title,
+                header.tags,
+                header.inputs,
+            ),
+            self._report,
+            copy_context(),
+            _environment.clock,
+            _environment.threads,
+            None,
+            log_prints=header.log_prints,
+        )
+
+    def outcome(self) -> tuple[Message, Any]:
+        """Make the attempt; returns its last message and its value."""
+        with _known(self._header.id, self):
+            self._attempt.context.run(self._make)
+        return self._written()
+
+    def stop(self) -> None:
+        """Tell the attempt to end."""
+        attempt = self._attempt
+        attempt.stopping = True
+        if attempt.guard is not None:
+            attempt.guard.interrupt()
+        elif self._loop is not None and self._task is not None:
+            with suppress(RuntimeError):  # it ended meanwhile
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def _make(self) -> None:
+        """Called in a context of its own, which holds what the driver said and nothing else of it."""
+        header, around = self._header, self._around
+        flow_run = around.flow_run
+        TAGS.set(frozenset(header.tags_around))
+        TASK_RUN.set(None)
+        FLOW_RUN.set(
+            None
+            if flow_run is None
+            else FlowRunContext(
+                flow_run, _environment, {}, None, is_async=False, log_prints=header.log_prints
+            )
+        )
+        with ExitStack() as surroundings:
+            surroundings.enter_context(use_settings(around.settings))
+            if header.storage is not None:
+                surroundings.enter_context(result_storage(header.storage))
+            if around.process != this_process():
+                surroundings.enter_context(records_sent(self._send_record, around.level))
+            if self._attempt.guard is None:
+                asyncio.run(self._make_async())
+            else:
+                self._attempt.context = copy_context()
+                self._attempt.run(self._worker)
+
+    async def _make_async(self) -> None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        await self._attempt.run_async(self._worker)
+
+    def _report(self, event: TaskRunEvent) -> bool:
+        if type(event) is Started:
+            self._tell(Message(messages.STARTED, self._worker))
+            return not self._attempt.stopping
+        self._event = event
+        return False
+
+    def _send_record(self, body: bytes) -> None:
+        self._tell(Message(messages.RECORD, self._worker, body))
+
+    def _written(self) -> tuple[Message, Any]:
+        """The outcome as a message, and as a value."""
+        event, worker = self._event, self._worker
+        if isinstance(event, Returned):
+            try:
+                if isinstance(event.value, State):
+                    return _adopted(event.value, worker)
+                kind = messages.CACHED if event.cached else messages.RETURNED
+                return Message(kind, worker, check_result(event.value)), event.value
+            except NotSerializable as error:
+                return Message(messages.FAILED, worker, pack_exception(error)), Unusable()
+        if isinstance(event, Raised):
+            kind = messages.RAISED if event.retriable else messages.FAILED
+            return Message(kind, worker, pack_exception(event.exception)), Unusable()
+        if isinstance(event, Stopped):
+            return Message(messages.STOPPED, worker), Unusable()
+        raise AssertionError(f"An attempt ended with {event!r}")
+
+
+def _adopted(state: State, worker: str) -> tuple[Message, Any]:
+    body = dump(state)
+    try:
+        pickle.loads(body)  # noqa: S301 - written one line above
+    except Exception as error:  # the user's data may raise anything
+        raise NotSerializable(
+            f"The state that the task returned cannot be read back: {describe(error)}"
+        ) from error
+    return Message(messages.ADOPTED, worker, body), state.data if state.is_completed() else Unusable()
+
+
+@contextmanager
+def _known(id: str, made: _Made) -> Generator[None]:  # noqa: A002 - the word for it
+    """Let :func:`stop` find the attempt for the length of the block."""
+    _under_way[id] = made
+    try:
+        if id in _stopped:
+            made.stop()
+        yield
+    finally:
+        del _under_way[id]
+
+
+#: One for the whole process: what a worker's attempts take from the world.
+_environment = Environment()
+_under_way: dict[str, _Made] = {}
+#: attempts that were told to stop before they came here; the oldest are forgotten
+_stopped: deque[str] = deque(maxlen=1000)
