@@ -219,12 +219,17 @@ class TaskRunDriver:
         """Let this run hear of something; returns the runs that are to hear of its end."""
         journal = self._journal
         with journal.lock:
+            attempt = (
+                self._lifecycle.attempt
+            )  # what is recorded belongs to it, also where another one follows
             commands = self._lifecycle.handle(event, journal.clock.time())
             if not commands:
                 return _NOBODY
             if type(event) is Started:
                 self._worker = event.worker
-            changes = [self._record(command.state) for command in commands if type(command) is Record]
+            changes = [
+                self._record(command.state, attempt) for command in commands if type(command) is Record
+            ]
             for command in commands:
                 if type(command) is SetAlarm:
                     self._set_alarm(command)
@@ -247,11 +252,9 @@ class TaskRunDriver:
                 followers = self._settle(command.state)
         return followers
 
-    def _record(self, state: State) -> StateChange:
+    def _record(self, state: State, attempt: int) -> StateChange:
         self.future.enter(state)
-        return self._journal.write(
-            self._task_run, state, self._lifecycle.attempt, self._run_count, self._worker
-        )
+        return self._journal.write(self._task_run, state, attempt, self._run_count, self._worker)
 
     def _set_alarm(self, command: SetAlarm) -> None:
         clock = self._journal.clock
