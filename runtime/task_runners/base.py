@@ -49,8 +49,12 @@ class BaseTaskRunner(ABC):
     def environment(self) -> Environment:
         """The environment it was started in. Raises ``RuntimeError`` where it is not started."""
         if self._environment is None:
-            raise RuntimeError(f"{self.name} is not started: submit tasks inside of a flow that uses it.")
+            raise self.not_started()
         return self._environment
+
+    def not_started(self) -> RuntimeError:
+        """The error of a runner that is given something to do before its start or after its end."""
+        return RuntimeError(f"{self.name} is not started: submit tasks inside of a flow that uses it.")
 
     @contextmanager
     def start(self, environment: Environment | None = None) -> Generator["BaseTaskRunner"]:

@@ -111,6 +111,8 @@ class ConcurrentTaskRunner(BaseTaskRunner):
 
     def submit(self, attempt: Attempt) -> None:
         """Run the attempt when a slot is free, in order of submission."""
+        if self._environment is None:
+            raise self.not_started()
         if attempt.call.definition.is_async and not self._bounds_async:
             self._on_loops.start(attempt, attempt.loop or self.loop())
             return
