@@ -142,6 +142,9 @@ class FlowRunDriver:
             first=1 if earlier is None else earlier.run_count + 1,
         )
         self._alarm: Alarm | None = None
+        #: how long tasks that were told to stop may take, and what ends that time
+        self._grace = current_settings().interrupt_grace
+        self._grace_alarm: Alarm | None = None
         self._opened = False
         #: whether the function is to be called
         self._due = False
@@ -226,7 +229,7 @@ class FlowRunDriver:
                 announce(change, state, journal.listeners, definition.hooks, definition.flow)
         if any(isinstance(command, StopAttempt) for command in commands):
             self._stopped = True
-            self._scope.cancel(f"flow run '{self._flow_run.name}' was stopped.")
+            self._stop_tasks("was stopped")
             self._stop()
         if settled is not None:
             self._settled = settled
@@ -288,12 +291,9 @@ class FlowRunDriver:
         else:
             outcome = self._call_beside(guard)
         try:
-            if _aborts(outcome) or self._stopped:
-                self._scope.cancel(f"flow run '{self._flow_run.name}' is ending.")
-                if not self._scope.wait(current_settings().interrupt_grace):
-                    self._scope.abandon(f"flow run '{self._flow_run.name}' has ended.")
-            else:
-                self._scope.wait()
+            if _aborts(outcome):
+                self._stop_tasks("is ending")
+            self._scope.wait()
         except BaseException as error:  # an interrupt while waiting for the tasks
             self._scope.abandon(f"flow run '{self._flow_run.name}' was interrupted.")
             outcome = BodyRaised(error)
@@ -313,16 +313,27 @@ class FlowRunDriver:
         self._stop = lambda: loop.call_soon_threadsafe(function.cancel)
         try:
             outcome = await function
-            if _aborts(outcome) or self._stopped:
-                self._scope.cancel(f"flow run '{self._flow_run.name}' is ending.")
-                if not await self._scope.wait_async(current_settings().interrupt_grace):
-                    self._scope.abandon(f"flow run '{self._flow_run.name}' has ended.")
-            else:
-                await self._scope.wait_async()
+            if _aborts(outcome):
+                self._stop_tasks("is ending")
+            await self._scope.wait_async()
         except BaseException as error:  # cancelled while waiting for the tasks
             self._scope.abandon(f"flow run '{self._flow_run.name}' was interrupted.")
             outcome = BodyRaised(error)
         return self._weighed(outcome)
+
+    def _stop_tasks(self, why: str) -> None:
+        """Tell all tasks to stop, and leave those behind that have not after the time of grace."""
+        count = self._scope.run_count
+        self._scope.cancel(f"flow run '{self._flow_run.name}' {why}.")
+        if self._grace_alarm is None:
+            clock = self._journal.clock
+            self._grace_alarm = clock.call_at(
+                clock.monotonic() + self._grace, lambda: self._leave_tasks(count)
+            )
+
+    def _leave_tasks(self, run_count: int) -> None:
+        if run_count == self._scope.run_count:
+            self._scope.abandon(f"flow run '{self._flow_run.name}' has ended.")
 
     def _call_function(self, guard: Guard) -> "_Outcome":
         return copy_context().run(self._call_here, guard)
@@ -396,6 +407,9 @@ class FlowRunDriver:
                 block(waiter)
 
     def _weighed(self, outcome: "_Outcome") -> FlowRunEvent:
+        if self._grace_alarm is not None:
+            self._grace_alarm.cancel()
+            self._grace_alarm = None
         return outcome if isinstance(outcome, BodyRaised) else BodyReturned(self._conclusion(outcome.value))
 
     def _conclusion(self, value: Any) -> State:

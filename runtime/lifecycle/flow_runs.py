@@ -45,7 +45,7 @@ class FlowRunLifecycle:
     ``first`` is the run count to begin with: 1, or one more than the last of a run that is resumed.
     """
 
-    __slots__ = ("_alarm", "_first", "_fraction", "_policy", "run_count", "state")
+    __slots__ = ("_alarm", "_first", "_fraction", "_policy", "_timed_out", "run_count", "state")
 
     def __init__(self, policy: RunPolicy, fraction: Callable[[int], float], first: int = 1) -> None:
         self.state: State | None = None
@@ -54,6 +54,8 @@ class FlowRunLifecycle:
         self._policy = policy
         self._fraction = fraction
         self._alarm = False
+        #: whether the attempt was told to stop since its time is up; it ends when its function and tasks have
+        self._timed_out = False
 
     def handle(self, event: FlowRunEvent, now: float) -> Commands:
         """What is to be done about ``event``, in order. ``now``: seconds since the epoch.
@@ -77,14 +79,17 @@ class FlowRunLifecycle:
             return _NOTHING
         if state.is_cancelling():
             return self._settle_cancelled(now)
-        return self._conclude(event.state.dated(now), now)
+        return self._conclude(self._time_out(now) if self._timed_out else event.state.dated(now), now)
 
     def _body_raised(self, event: BodyRaised, now: float) -> Commands:
         state = self._current()
         if state.is_final():
             return _NOTHING
-        if state.is_cancelling():
-            return self._settle_cancelled(now)
+        if not isinstance(event.exception, KeyboardInterrupt | SystemExit):  # else it was told to stop, by us
+            if state.is_cancelling():
+                return self._settle_cancelled(now)
+            if self._timed_out:
+                return self._conclude(self._time_out(now), now)
         crash = crash_message(event.exception)
         if crash is not None:
             return self._settle(Crashed(crash, data=event.exception, at=now))
@@ -99,9 +104,8 @@ class FlowRunLifecycle:
         if state.is_scheduled():
             self.run_count += 1
             return self._run(Retrying(at=now))
-        message = f"Flow run exceeded timeout of {self._policy.timeout} second(s)."
-        timed_out = Failed(message, name="TimedOut", data=TimeoutError(message), at=now)
-        return StopAttempt(self.run_count), *self._conclude(timed_out, now)
+        self._timed_out = True
+        return (StopAttempt(self.run_count),)
 
     def _cancel_requested(self, event: CancelRequested, now: float) -> Commands:  # noqa: ARG002
         state = self._current()
@@ -116,6 +120,7 @@ class FlowRunLifecycle:
         if self._policy.timeout is None:
             return record, RunAttempt(self.run_count)
         self._alarm = True
+        self._timed_out = False
         return record, SetAlarm(self._policy.timeout, self.run_count), RunAttempt(self.run_count)
 
     def _conclude(self, state: State, now: float) -> Commands:
@@ -127,6 +132,10 @@ class FlowRunLifecycle:
         awaiting = self._record(AwaitingRetry(state.message, at=now))
         self._alarm = True
         return *clear, awaiting, SetAlarm(self._policy.retry_delay(failures, jitter), self.run_count)
+
+    def _time_out(self, now: float) -> State:
+        message = f"Flow run exceeded timeout of {self._policy.timeout} second(s)."
+        return Failed(message, name="TimedOut", data=TimeoutError(message), at=now)
 
     def _settle_cancelled(self, now: float) -> Commands:
         message = "Flow run was cancelled."
