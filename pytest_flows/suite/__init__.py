@@ -13,12 +13,17 @@ from pytest_flows.suite.calls import CallTests, SubflowTests
 from pytest_flows.suite.conclusions import ConclusionTests
 from pytest_flows.suite.failures import FailureTests, HandoverTests
 from pytest_flows.suite.futures import CancellationTests, FutureTests
+from pytest_flows.suite.outcomes import OutcomeTests
+from pytest_flows.suite.retries import RetryTests, TimeoutTests
+from pytest_flows.suite.runners import ConcurrencyTests, RunnerTests
+from pytest_flows.suite.surroundings import CacheTests, ContextTests, HookTests, LogTests
 from pytest_flows.suite.upstream import UpstreamTests
 
 __all__ = ["TaskRunnerStandardTestSuite"]
 
 
 class TaskRunnerStandardTestSuite(
+    RunnerTests,
     CallTests,
     SubflowTests,
     UpstreamTests,
@@ -27,6 +32,14 @@ class TaskRunnerStandardTestSuite(
     CancellationTests,
     FailureTests,
     HandoverTests,
+    RetryTests,
+    TimeoutTests,
+    CacheTests,
+    HookTests,
+    ContextTests,
+    LogTests,
+    ConcurrencyTests,
+    OutcomeTests,
 ):
     """Subclass it with a fixture ``task_runner`` that returns the runner, not started.
 
