@@ -1,20 +1,14 @@
 """Task runners by name, and how one of them takes the place of what flows declare."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 
 import pytest
 
 from pytest_flows.options import DECLARED
 from runtime.hooks import hookimpl, plugins
-from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner, SequentialTaskRunner
-
-#: what makes each task runner; plugins bring more of them
-_MAKERS: dict[str, Callable[[], BaseTaskRunner]] = {
-    "sequential": SequentialTaskRunner,
-    "concurrent": ConcurrentTaskRunner,
-}
+from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner
+from runtime.task_runners.names import UnknownTaskRunner, make_task_runner
 
 
 class Backends:
@@ -24,14 +18,11 @@ class Backends:
     that no task runner has.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self._makers = dict(_MAKERS)
-        for more in plugins().hook.flows_task_runners():
-            self._makers.update(more)
-        for name in names:
-            self._check(name)
+    def __init__(self, names: Sequence[str] = ()) -> None:
         self._runners: dict[str, BaseTaskRunner] = {}
-        self._selection = _Selection(self, next(iter(names), DECLARED))
+        for name in names:
+            self.runner(name)
+        self._selection = _Selection(self, names[0] if names else DECLARED)
         plugins().register(self._selection)
 
     def runner(self, name: str) -> BaseTaskRunner:
@@ -41,16 +32,17 @@ class Backends:
         """
         if name == DECLARED:
             return ConcurrentTaskRunner()
-        self._check(name)
         if name not in self._runners:
-            self._runners[name] = self._makers[name]()
+            try:
+                self._runners[name] = make_task_runner(name)
+            except UnknownTaskRunner as error:
+                raise pytest.UsageError(str(error)) from error
         return self._runners[name]
 
     @contextmanager
     def in_use(self, name: str) -> Generator[None]:
         """All flows of this process run under the task runner called ``name``, for the length of a block."""
-        if name != DECLARED:
-            self._check(name)
+        self.runner(name)  # now: a wrong name should not wait for a flow
         before, self._selection.name = self._selection.name, name
         try:
             yield
@@ -60,14 +52,6 @@ class Backends:
     def close(self) -> None:
         """Let flows have the task runners that they declare."""
         plugins().unregister(self._selection)
-
-    def _check(self, name: str) -> None:
-        if name not in self._makers:
-            meant = get_close_matches(name, self._makers, n=1)
-            raise pytest.UsageError(
-                f"There is no task runner {name!r}{f', did you mean {meant[0]!r}?' if meant else '.'} "
-                f"There are: {', '.join(self._makers)}"
-            )
 
 
 class _Selection:

@@ -62,6 +62,13 @@ def test_another_project_can_test_its_flows_with_the_wheel(environment: Path, tm
     assert "2 passed" in output
 
 
+@pytest.mark.slow
+def test_the_wheel_brings_the_command(environment: Path, tmp_path: Path) -> None:
+    (tmp_path / "sums.py").write_text("from runtime import flow\n@flow\ndef sums(): print(__name__)\n")
+
+    assert "sums" in run(environment / "bin" / "flows", "run", "sums.py", cwd=tmp_path)
+
+
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,5 @@
+"""The command ``flows``. Nothing of the runtime imports this."""
+
+from runtime.cli.group import main
+
+__all__ = ["main"]

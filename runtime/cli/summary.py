@@ -1,0 +1,40 @@
+"""What is said when a flow run has ended."""
+
+from collections import Counter
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from runtime.cli.tallies import RunTallies
+
+#: the order of the columns; other states follow
+_ORDER = ("Completed", "Cached", "Failed", "TimedOut", "Crashed", "Cancelled", "NotReady")
+
+
+def print_summary(tallies: RunTallies) -> None:
+    """Print how many runs of each task ended in which state."""
+    change = tallies.flow_change
+    if change is None:
+        return
+    console = Console(highlight=False)
+    console.print(f"\nFlow run '{change.run.name}': {change.state.name} in {change.elapsed:.2f} s")
+    by_task = tallies.by_task()
+    if by_task:
+        console.print(_table(by_task, tallies.by_state()))
+
+
+def _table(by_task: dict[str, Counter[str]], total: Counter[str]) -> Table:
+    states = sorted((state for state in total if total[state]), key=_column)
+    several = len(by_task) > 1
+    table = Table(box=box.SIMPLE, show_footer=several)
+    table.add_column("Task", footer="all")
+    for state in states:
+        table.add_column(state, justify="right", footer=f"{total[state]:,}")
+    for task, counts in by_task.items():
+        table.add_row(task, *(f"{counts[state]:,}" if counts[state] else "-" for state in states))
+    return table
+
+
+def _column(state: str) -> tuple[int, str]:
+    return (_ORDER.index(state) if state in _ORDER else len(_ORDER)), state
