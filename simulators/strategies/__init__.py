@@ -1,8 +1,25 @@
 """Strategies: who decides what is done next, one file each."""
 
 from simulators.strategies.base import Operation, Step, Strategy, Trace
+from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
+from simulators.strategies.pct import PCT
+from simulators.strategies.portfolio import Portfolio
+from simulators.strategies.pos import POS
 from simulators.strategies.random import RandomWalk
 from simulators.strategies.replay import Divergence, Replay
 
-__all__ = ["Divergence", "Fifo", "Operation", "RandomWalk", "Replay", "Step", "Strategy", "Trace"]
+__all__ = [
+    "PCT",
+    "POS",
+    "Divergence",
+    "Exhaustive",
+    "Fifo",
+    "Operation",
+    "Portfolio",
+    "RandomWalk",
+    "Replay",
+    "Step",
+    "Strategy",
+    "Trace",
+]
