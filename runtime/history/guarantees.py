@@ -8,7 +8,8 @@ from itertools import pairwise
 from uuid import UUID
 
 from runtime.exceptions import IllegalTransition
-from runtime.history.records import FlowRunHistory, StateChange, StateHistory
+from runtime.history.changes import StateChange
+from runtime.history.records import FlowRunHistory, StateHistory
 from runtime.lifecycle.transitions import check_transition
 from runtime.runs import FlowRun, TaskRun
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from runtime.clocks import Clock
-from runtime.history.records import StateChange
+from runtime.history.changes import StateChange
 from runtime.history.stores import HistoryStore
 from runtime.runs import FlowRun, TaskRun
 from runtime.states import State

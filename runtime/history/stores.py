@@ -6,7 +6,8 @@ from threading import Lock
 from typing import Protocol
 from uuid import UUID
 
-from runtime.history.records import FlowRunHistory, StateChange
+from runtime.history.changes import StateChange
+from runtime.history.records import FlowRunHistory
 from runtime.runs import FlowRun
 
 
