@@ -4,13 +4,11 @@ A run that was lost, reported twice or raced with itself leaves a trace that thi
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 from uuid import UUID
 
-from runtime.exceptions import IllegalTransition
 from runtime.history.changes import StateChange
 from runtime.history.records import FlowRunHistory, StateHistory
-from runtime.lifecycle.transitions import check_transition
+from runtime.history.steps import numbering_problem, step_problem
 from runtime.runs import FlowRun, TaskRun
 
 
@@ -24,15 +22,12 @@ def violations(history: FlowRunHistory) -> list[str]:
 
 
 def _numbering(history: FlowRunHistory) -> Iterator[str]:
-    changes = list(history)
-    if changes and history.flow_run.parent_id is None and changes[0].index != 0:
-        yield f"the first change is numbered {changes[0].index}"
-    for before, after in pairwise(changes):
-        gap = after.index - before.index
-        if gap < 1 or (gap > 1 and history.flow_run.parent_id is None):
-            yield f"{after} follows {before}: the numbers are not consecutive"
-        if after.elapsed < before.elapsed:
-            yield f"{after} follows {before}: time ran backwards"
+    before: StateChange | None = None
+    for after in history:
+        problem = numbering_problem(before, after, whole=history.flow_run.parent_id is None)
+        if problem is not None:
+            yield problem
+        before = after
 
 
 def _steps(history: FlowRunHistory) -> Iterator[str]:
@@ -42,30 +37,12 @@ def _steps(history: FlowRunHistory) -> Iterator[str]:
         name = history.path(changes.run)
         before: StateChange | None = None
         for after in changes:
-            problem = _step(before, after)
+            problem = step_problem(before, after)
             if problem is not None:
                 yield f"{name} ({' -> '.join(changes.names)}): {problem}"
             before = after
         if before is not None and not before.state.is_settled():
             yield f"{name} ({' -> '.join(changes.names)}): it never settled"
-
-
-def _step(before: StateChange | None, after: StateChange) -> str | None:
-    """What is wrong with one step of one run."""
-    if before is not None and after.run_count < before.run_count:
-        return f"run count {after.run_count} follows {before.run_count}"
-    anew = before is None or after.run_count > before.run_count
-    if anew and before is not None and not before.state.is_settled():
-        if isinstance(after.run, TaskRun):
-            return f"it had not settled in run count {before.run_count} when the next one began"
-        anew = False  # a flow run goes on to its next run count by itself
-    if not anew and before is not None and after.attempt < before.attempt:
-        return f"attempt {after.attempt} follows {before.attempt}"
-    try:
-        check_transition(None if anew or before is None else before.state, after.state)
-    except IllegalTransition as error:
-        return str(error)
-    return None
 
 
 def _upstream(history: FlowRunHistory) -> Iterator[str]:
