@@ -90,8 +90,12 @@ class TaskRun:
     @property
     def short_name(self) -> str:
         """``add-0``, or ``outer-0/add-0`` for a run that another task run submitted."""
-        own = f"{self.task_name}-{self.n}"
-        return own if self.parent is None else f"{self.parent.short_name}/{own}"
+        names = [f"{self.task_name}-{self.n}"]
+        submitter = self.parent
+        while submitter is not None:  # not by recursion: each run of a long chain may submit the next
+            names.append(f"{submitter.task_name}-{submitter.n}")
+            submitter = submitter.parent
+        return "/".join(reversed(names))
 
     def __repr__(self) -> str:
         return f"TaskRun({self.name!r})"

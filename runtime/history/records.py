@@ -6,6 +6,7 @@ from typing import overload
 from uuid import UUID
 
 from runtime.exceptions import AmbiguousRunName
+from runtime.history import json_form
 from runtime.history.changes import StateChange
 from runtime.runs import FlowRun, TaskRun
 from runtime.states import State, StateType
@@ -110,13 +111,12 @@ class FlowRunHistory:
 
     def path(self, run: FlowRun | TaskRun) -> str:
         """The short name of a run as seen from this one: ``add-0``, ``child-flow-0/add-0``."""
-        if isinstance(run, TaskRun):
-            owner = self._subflow_runs.get(run.flow_run_id) if run.flow_run_id is not None else None
-            return run.short_name if owner is None else f"{self.path(owner)}/{run.short_name}"
-        if run.id == self.flow_run.id:
-            return run.short_name
-        parent = self._subflow_runs.get(run.parent_id) if run.parent_id is not None else None
-        return run.short_name if parent is None else f"{self.path(parent)}/{run.short_name}"
+        names = [run.short_name]
+        owner = self._owner(run)
+        while owner is not None:
+            names.append(owner.short_name)
+            owner = self._owner(owner)
+        return "/".join(reversed(names))
 
     def outline(self) -> "dict[str, list[tuple[State, int, int]]]":
         """State, attempt and run count of each change of each run, by its short name; "" is the flow run.
@@ -129,6 +129,20 @@ class FlowRunHistory:
             ]
             for run_id, changes in self._by_run.items()
         }
+
+    def to_json(self) -> str:
+        """The history as a JSON document, which :meth:`from_json` reads back exactly."""
+        return json_form.write(json_form.Parts(self.flow_run, tuple(self.subflow_runs), self._changes))
+
+    @classmethod
+    def from_json(cls, document: str | bytes, *, largest: int = 100_000_000) -> "FlowRunHistory":
+        """The history that a JSON document holds. It may come from anywhere: nothing in it is run.
+
+        Raises ``HistoryError``, which says what is wrong and where, for anything but a history, and for a
+        document of more than ``largest`` characters, which may take 25 times as much memory to read.
+        """
+        flow_run, subflow_runs, changes = json_form.read(document, largest)
+        return cls(flow_run, changes, subflow_runs)
 
     def __getitem__(self, name: str | UUID) -> StateHistory:
         """The history of the run called ``name``. The number of a subflow may be left out where one ran.
@@ -171,6 +185,11 @@ class FlowRunHistory:
 
     def _runs(self) -> list[FlowRun | TaskRun]:
         return [changes[0].run for run_id, changes in self._by_run.items() if run_id != self.flow_run.id]
+
+    def _owner(self, run: FlowRun | TaskRun) -> FlowRun | None:
+        """The subflow run that a run is part of; None for one of the flow run itself."""
+        owner = run.flow_run_id if isinstance(run, TaskRun) else run.parent_id
+        return self._subflow_runs.get(owner) if owner is not None else None
 
     def _names(self, run: FlowRun | TaskRun) -> set[str]:
         path = self.path(run)
