@@ -1,60 +1,14 @@
-"""Strategies that search, on programs that are lists: each run does its operations one after the other."""
+"""Strategies that search, on programs that are words."""
 
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pytest
 
 from simulators.exceptions import SimulatorError
 from simulators.strategies import PCT, POS, Exhaustive, Operation, Portfolio, RandomWalk, Strategy
-
-
-@dataclass
-class Op:
-    run: str
-    point: str
-    resource: str | None = None
-    writes: bool = False
-    goes_on: bool = False
-    kind: str = "access"
-
-
-@dataclass
-class Played:
-    steps: Sequence[Op]
-    failed: bool = False
-
-    @property
-    def length(self) -> int:
-        return len(self.steps)
-
-    @property
-    def order(self) -> str:
-        return "".join(step.run for step in self.steps)
-
-
-def play(strategy: Strategy, **programs: str) -> Played:
-    """One schedule. A program is a word: ``-`` touches nothing, a small letter is read, a capital written."""
-    runs = {name: [_op(name, n, letter) for n, letter in enumerate(word)] for name, word in programs.items()}
-    line = list(runs)
-    done: list[Op] = []
-    while line := [name for name in line if runs[name]]:
-        pending: list[Operation] = [runs[name][0] for name in line]
-        for operation in runs[line[0]][:1]:
-            operation.goes_on = bool(done) and done[-1].run == line[0]
-        chosen = strategy.choose(pending) if len(pending) > 1 else pending[0]
-        done.append(runs[chosen.run].pop(0))
-        line.remove(chosen.run)
-        line.insert(0, chosen.run)
-    played = Played(done)
-    strategy.end(played)
-    return played
-
-
-def _op(run: str, n: int, letter: str) -> Op:
-    return Op(run, str(n + 1), None if letter == "-" else letter.lower(), letter.isupper())
+from tests.simulators.programs import Op, play
 
 
 def all_of(strategy: Strategy, **programs: str) -> list[str]:
