@@ -42,6 +42,7 @@ def _lanes(story: Story) -> str:
     for lane, x in column.items():
         drawn.append(f'<text class="lane" x="{x}" y="16">{escape(_short(lane))}</text>')
         drawn.append(f'<line class="lane" x1="{x}" x2="{x}" y1="{_TOP - 10}" y2="{height - 8}"/>')
+    steps: list[str] = []  # over all lines
     moment = None
     for before, event in zip([None, *story.events], story.events, strict=False):
         x, y = column[event.run], _TOP + _ROW * (event.number - 1) + 10
@@ -50,15 +51,14 @@ def _lanes(story: Story) -> str:
             drawn.append(f'<path class="{kind}" d="M{column[before.run]} {y - _ROW} L{x} {y}"/>')
         if event.moment != moment:
             moment = event.moment
-            drawn.append(f'<text class="time" x="{_LEFT - 22}" y="{y + 4}">{moment:.3f} s</text>')
+            steps.append(f'<text class="time" x="{_LEFT - 22}" y="{y + 4}">{moment:.3f} s</text>')
         kind = "step decisive" if event.decisive else "step"
-        drawn.append(
+        steps.append(
             f'<g class="{kind}" data-step="{event.number}"><title>{escape(_said(event))}</title>'
             f'<circle cx="{x}" cy="{y}" r="{6 if event.decisive else 4}"/>'
             f'<text x="{x + 10}" y="{y + 4}">{escape(_short(event.code or event.action))}</text></g>'
         )
-    drawn.append("</svg>")
-    return "\n".join(drawn)
+    return "\n".join([*drawn, *steps, "</svg>"])
 
 
 def _step(event: Event) -> str:
