@@ -7,3 +7,23 @@ class SimulatorError(Exception):
 
 class ScheduleError(SimulatorError, ValueError):
     """A schedule's text is not one, or not one that this version reads."""
+
+
+class OutsideControl(SimulatorError):
+    """The code under test does something that a simulation cannot own."""
+
+
+class FoundFailure(AssertionError):
+    """What a simulation finds by itself, without any assertion of the user's."""
+
+
+class Deadlock(FoundFailure):
+    """Nothing can go on, and no time will come at which it could."""
+
+
+class Livelock(FoundFailure):
+    """The run goes on for longer than any run should."""
+
+
+class BrokenGuarantee(FoundFailure):
+    """A history says what no history may say: a run was lost, reported twice, or took an illegal step."""

@@ -7,6 +7,7 @@ from simulators.strategies.pct import PCT
 from simulators.strategies.portfolio import Portfolio
 from simulators.strategies.pos import POS
 from simulators.strategies.random import RandomWalk
+from simulators.strategies.registry import strategy_called
 from simulators.strategies.replay import Divergence, Replay
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "Step",
     "Strategy",
     "Trace",
+    "strategy_called",
 ]

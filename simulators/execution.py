@@ -1,0 +1,184 @@
+"""One simulated run of a test, and what came of it."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from runtime.history import FlowRunHistory, history_of
+from runtime.history.guarantees import violations
+from simulators.exceptions import BrokenGuarantee
+from simulators.loops import SimulatedLoop
+from simulators.schedules import Choice, Decision, Points, Runner, Schedule
+from simulators.scheduling import Abandoned, Record
+from simulators.simulation import Simulation
+from simulators.strategies import Divergence, Replay, Strategy
+
+#: What is simulated: a callable without arguments, sync or async, that fails by raising.
+Test = Callable[[], Any]
+
+
+class Execution:
+    """What one simulated run did, and how it ended. The details are made when asked for."""
+
+    def __init__(self, simulation: Simulation, strategy: Strategy, runner: Runner) -> None:
+        scheduler = simulation.scheduler
+        #: what the test returned
+        self.result: Any = None
+        #: what the test raised, or what was found wrong with the run
+        self.error: BaseException | None = None
+        #: where a replay left its record
+        self.divergence: Divergence | None = None
+        #: the name of the strategy that decided
+        self.strategy: str = getattr(strategy, "current", strategy.name)
+        self._seed = simulation.seed
+        self._points: Points = scheduler.points
+        self._runner: Runner = runner
+        self._made = scheduler.made
+        self._steps = scheduler.steps
+        self._flow_runs = simulation.histories.known_flow_runs
+        self._changes = simulation.histories.changes
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything was wrong."""
+        return self.error is not None
+
+    @property
+    def outcome(self) -> Any:
+        """What the test returned, or the exception in words; something that can be counted."""
+        if self.error is not None:
+            text = str(self.error)
+            return f"{type(self.error).__name__}: {text}" if text else type(self.error).__name__
+        try:
+            hash(self.result)
+        except TypeError:
+            return repr(self.result)
+        return self.result
+
+    @property
+    def schedule(self) -> Schedule:
+        """All that was decided."""
+        choices = tuple(
+            Choice(Decision(run, str(point)), Decision(usual, str(usual_point)))
+            for run, point, usual, usual_point in self._made
+        )
+        return Schedule(choices, self._seed, self._points, self._runner, complete=True)
+
+    @property
+    def steps(self) -> list[Record]:
+        """All operations that were done, in order."""
+        return [
+            Record(lane.name, str(number), kind, resource, writes, moment, place)
+            for lane, number, kind, resource, writes, moment, place in self._steps
+        ]
+
+    @property
+    def length(self) -> int:
+        """How many operations were done."""
+        return len(self._steps)
+
+    @property
+    def histories(self) -> list[FlowRunHistory]:
+        """The history of each outermost flow run, in the order in which they began."""
+        return [
+            history_of(run, self._changes, self._flow_runs)
+            for run in self._flow_runs
+            if run.parent_id is None
+        ]
+
+    @property
+    def history(self) -> FlowRunHistory | None:
+        """The history of the first flow run; None where no flow ran."""
+        return next(iter(self.histories), None)
+
+    @property
+    def outline(self) -> int:
+        """Equal where the runs changed their states in the same order; of use in one process only."""
+        return hash(
+            tuple(
+                [
+                    (change.run.id.int, change.index, change.state.name, change.attempt, change.run_count)
+                    for change in self._changes
+                ]
+            )
+        )
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits: equal where the same was done in the same order at the same virtual times."""
+        lines = [
+            f"{lane.name}@{number} {kind} {moment!r}" for lane, number, kind, _, _, moment, _ in self._steps
+        ]
+        lines += [
+            f"{change.run.short_name} {change.state.name} {change.attempt} {change.elapsed!r}"
+            for change in self._changes
+        ]
+        lines.append(type(self.error).__name__)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        return f"<Execution {self.outcome!r} {self.digest}>"
+
+
+class Executor:
+    """Runs a test again and again in one simulation."""
+
+    def __init__(self, simulation: Simulation, test: Test, context: Context, runner: Runner) -> None:
+        self._simulation = simulation
+        self._test = test
+        self._context = context
+        self._runner: Runner = runner
+        #: outlines of histories that were looked at and found in order
+        self._in_order: set[int] = set()
+
+    def run(self, strategy: Strategy) -> Execution:
+        """One simulated run. The strategy has begun a schedule. Raises what interrupts the whole process."""
+        simulation = self._simulation
+        simulation.begin(strategy)
+        scheduler = simulation.scheduler
+        execution = Execution(simulation, strategy, self._runner)
+        context = self._context.copy()
+        scheduler.run(scheduler.lane("main"), lambda: context.run(self._call, execution))
+        if isinstance(execution.error, KeyboardInterrupt):
+            raise execution.error
+        if scheduler.error is not None:
+            execution.error = scheduler.error
+        if execution.error is None:
+            execution.error = self._broken_guarantee(execution)
+        if isinstance(strategy, Replay):
+            execution.divergence = strategy.left_over()
+        return execution
+
+    def _call(self, execution: Execution) -> None:
+        try:
+            result = self._test()
+            if inspect.iscoroutine(result):
+                loop = SimulatedLoop(self._simulation.scheduler)
+                try:
+                    result = loop.run_until_complete(result)
+                finally:
+                    loop.cancel_all()
+                    loop.close()
+            execution.result = result
+        except Abandoned:
+            raise
+        except BaseException as error:  # a test fails by raising anything
+            execution.error = error
+
+    def _broken_guarantee(self, execution: Execution) -> BrokenGuarantee | None:
+        outline = execution.outline
+        if outline in self._in_order:
+            return None
+        found = [problem for history in execution.histories for problem in violations(history)]
+        if found:
+            return BrokenGuarantee(
+                "\n".join(["The history is not in order:", *(f"  {line}" for line in found)])
+            )
+        if len(self._in_order) < _MOST_OUTLINES:
+            self._in_order.add(outline)
+        return None
+
+
+_MOST_OUTLINES = 100_000

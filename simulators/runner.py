@@ -1,0 +1,111 @@
+"""The simulated task runner: tasks take turns, in an order that a strategy decides."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from runtime.context import Environment, current_environment
+from runtime.envelope import Attempt
+from runtime.lifecycle import Started
+from runtime.task_runners import BaseTaskRunner, TaskConcurrencyType
+from runtime.task_runners.loops import LoopAttempts
+from simulators.schedules import Points, Schedule
+from simulators.scheduling import OPERATIONS, Scheduler, active
+from simulators.simulation import Simulation, simulation_here
+from simulators.strategies import Replay, Strategy, strategy_called
+
+
+class SimulatedTaskRunner(BaseTaskRunner):
+    """Runs tasks on stacks that take turns, in virtual time, as a strategy decides.
+
+    In an exploration it belongs to that. Elsewhere each flow run is one simulated run: the calling flow is
+    taken in as its first stack. ``schedule`` is followed in place of ``strategy`` where it is given.
+    """
+
+    def __init__(
+        self,
+        strategy: str | Strategy = "fifo",
+        seed: int = 0,
+        schedule: Schedule | str | None = None,
+        points: Points = "operations",
+        faults: Iterable[Any] = (),
+    ) -> None:
+        super().__init__(strategy=strategy, seed=seed, schedule=schedule, points=points, faults=tuple(faults))
+        self._strategy = strategy
+        self._seed = seed
+        self._schedule = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
+        self._points: Points = points
+        self._simulation: Simulation | None = None
+        self._own: Simulation | None = None
+
+    @property
+    def concurrency_type(self) -> TaskConcurrencyType:
+        """Concurrent: tasks take turns."""
+        return TaskConcurrencyType.CONCURRENT
+
+    def brings_environment(self) -> Environment | None:
+        """The environment of the simulation around, or else of one that begins here."""
+        around = simulation_here()
+        if around is None:
+            around = self._own = Simulation(self._points, self._seed, store=current_environment().store)
+        self._simulation = around
+        return around.environment
+
+    def open(self) -> None:
+        """Take the caller in, where there is no simulation around."""
+        self._on_loops = LoopAttempts()
+        if self._simulation is None:
+            self.brings_environment()
+        assert self._simulation is not None
+        self._scheduler = self._simulation.scheduler
+        self._left = ExitStack()
+        if self._own is not None:
+            self._begin(self._own)
+
+    def close(self) -> None:
+        """Let the caller go again."""
+        self._left.close()
+        self._simulation = self._own = None
+
+    def submit(self, attempt: Attempt) -> None:
+        """Make the attempt when the strategy says so."""
+        if self._simulation is None:
+            raise self.not_started()
+        if attempt.guard is None:
+            self._on_loops.start(attempt, attempt.loop or self.loop())
+            return
+        scheduler = self._scheduler
+        lane = scheduler.lane(scheduler.path_of(attempt.task_run))
+        if scheduler.level >= OPERATIONS:
+            attempt.report = partial(_finish, scheduler, attempt.report)
+        scheduler.spawn(lane, partial(attempt.run, "simulated"))
+        if scheduler.level >= OPERATIONS:
+            scheduler.pause("submit")
+
+    def stop(self, attempt: Attempt) -> None:
+        """Interrupt a sync attempt at its next point; cancel an async one."""
+        if attempt.guard is None:
+            self._on_loops.stop(attempt)
+        else:
+            attempt.guard.interrupt()
+
+    def _begin(self, simulation: Simulation) -> None:
+        if self._schedule is not None:
+            strategy: Strategy = Replay(self._schedule)
+        elif isinstance(self._strategy, str):
+            strategy = strategy_called(self._strategy, self._seed)
+        else:
+            strategy = self._strategy
+        strategy.begin()
+        simulation.scheduler.begin(strategy)
+        self._left.callback(simulation.close)
+        self._left.enter_context(active(simulation.scheduler))
+        simulation.scheduler.adopt(simulation.scheduler.lane("main"))
+        self._left.callback(simulation.scheduler.release)
+
+
+def _finish(scheduler: Scheduler, report: Any, event: Any) -> bool:
+    if type(event) is not Started:
+        scheduler.pause("finish")
+    return report(event)

@@ -1,0 +1,592 @@
+"""The scheduler: it holds what could be done next, has a strategy choose, and hands over to it.
+
+There is no central loop. Whoever stops finds out who is next and switches there directly, or goes on
+without any switch where that is itself.
+
+What is visible
+---------------
+A run stops at every point that the level of detail shows. Between two such points its code concerns nobody
+else, by the user's choice of ``points``: so what was woken, or has just begun, first runs up to its next
+visible point, in order and without a decision. Only then is there something to decide.
+"""
+
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Generator, Hashable
+from contextlib import contextmanager
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, cast
+
+from simulators.exceptions import SimulatorError
+from simulators.schedules import Points
+from simulators.stacks import Carrier, Carriers
+from simulators.strategies import Operation, Strategy
+
+if TYPE_CHECKING:
+    from simulators.loops import SimulatedLoop
+
+LEVELS: dict[Points, int] = {"declared": 0, "operations": 1, "statements": 2, "accesses": 3}
+OPERATIONS, STATEMENTS = 1, 2
+
+
+class Abandoned(BaseException):
+    """Raised in code that is left over when a simulated run has ended."""
+
+
+class Lane:
+    """A run, or a thread, as decisions and reports name it."""
+
+    __slots__ = ("children", "count", "name", "random", "visits")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        #: how many points it came to
+        self.count = 0
+        #: how many threads and asyncio tasks without a run of their own it began
+        self.children = 0
+        #: how often it came to each source line
+        self.visits: dict[str, int] = {}
+        #: where its chance comes from, once it has asked for some
+        self.random: Any = None
+
+
+class Turn:
+    """Something that could be done next."""
+
+    __slots__ = ("goes_on", "kind", "lane", "number", "place", "resource", "writes")
+
+    def __init__(self, lane: Lane, kind: str) -> None:
+        self.lane = lane
+        #: the source line, where those are recorded
+        self.place = ""
+        self.kind = kind
+        #: the name of the point: a count, or a source line and a visit
+        self.number: int | str = 0
+        self.resource: Hashable = None
+        self.writes = False
+        self.goes_on = False
+
+    @property
+    def run(self) -> str:
+        """Who."""
+        return self.lane.name
+
+    @property
+    def point(self) -> str:
+        """Where."""
+        return str(self.number)
+
+    def __repr__(self) -> str:
+        return f"<{self.run}@{self.point} {self.kind}>"
+
+
+class Stack(Turn):
+    """Code that takes turns with other code."""
+
+    __slots__ = (
+        "alarm",
+        "carrier",
+        "ended",
+        "home",
+        "job",
+        "loop",
+        "parked",
+        "raising",
+        "thread",
+        "waits_for",
+    )
+
+    def __init__(self, lane: Lane, kind: str, job: Callable[[], object] | None) -> None:
+        super().__init__(lane, kind)
+        self.job = job
+        self.carrier: Carrier | None = None
+        #: the lane of its thread; an event loop lends its stack to the lanes of asyncio tasks
+        self.home = lane
+        #: the event loop that runs on it
+        self.loop: SimulatedLoop | None = None
+        #: whether it waits for something
+        self.parked = False
+        #: what it waits for, and how that reads
+        self.waits_for: object = None
+        self.alarm: Alarm | None = None
+        #: raised in it when it goes on
+        self.raising: BaseException | None = None
+        self.ended = False
+        #: what ``threading.current_thread()`` is there
+        self.thread: Any = None
+
+
+class LoopTurn(Turn):
+    """A callback on an event loop: one step of an asyncio task, or something else to call."""
+
+    __slots__ = ("args", "callback", "context", "loop")
+
+    def __init__(
+        self, lane: Lane, kind: str, loop: "SimulatedLoop", callback: Any, args: Any, context: Any
+    ) -> None:
+        # Spelled out, since one is made for each step of each asyncio task.
+        self.lane = lane
+        self.kind = kind
+        self.number = 0
+        self.resource = None
+        self.writes = False
+        self.goes_on = False
+        self.place = ""
+        self.loop = loop
+        self.callback = callback
+        self.args = args
+        self.context = context
+
+    def cancel(self) -> None:
+        """Never call it."""
+        if self.callback is not None:
+            self.callback = None
+            self.loop.drop(self)
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.callback is None
+
+
+class Alarm:
+    """A turn that comes at a moment of virtual time."""
+
+    __slots__ = ("_scheduler", "moment", "turn")
+
+    def __init__(self, scheduler: "Scheduler", moment: float, turn: Turn) -> None:
+        self._scheduler = scheduler
+        self.moment = moment
+        self.turn: Turn | None = turn
+
+    def cancel(self) -> None:
+        """Forget it, also where it is due and waits for its turn."""
+        turn, self.turn = self.turn, None
+        if turn is not None:
+            self._scheduler.forget(turn)
+
+
+class Record:
+    """One operation that was done."""
+
+    __slots__ = ("kind", "moment", "place", "point", "resource", "run", "writes")
+
+    def __init__(
+        self, run: str, point: str, kind: str, resource: Hashable, writes: bool, moment: float, place: str
+    ) -> None:
+        self.run = run
+        self.point = point
+        self.kind = kind
+        self.resource = resource
+        self.writes = writes
+        #: virtual seconds since the start
+        self.moment = moment
+        #: source line, where the run was recorded in detail
+        self.place = place
+
+    def __repr__(self) -> str:
+        return f"<{self.run}@{self.point} {self.kind} {self.resource or ''}>"
+
+
+class Scheduler:
+    """Decides who is next, and holds virtual time. One for an exploration; ``begin`` for each run."""
+
+    def __init__(self, carriers: Carriers, points: Points = "operations", limit: int = 1_000_000) -> None:
+        self.carriers = carriers
+        self.points: Points = points
+        self.level = LEVELS[points]
+        #: how many operations a run may do
+        self.limit = limit
+        #: operating system's threads whose code takes turns
+        self.idents = {get_ident()}
+        #: called with a stack at each of its points, where places are to be recorded
+        self.place_of: Callable[[], str] | None = None
+        #: how runs are called
+        self.path_of: Callable[[Any], str] = lambda run: run.short_name
+        #: what to raise for a run in which nothing can go on, or that goes on for ever
+        self.stuck: Callable[[Scheduler, str], BaseException] = lambda _, why: SimulatorError(why)
+        self._main: Stack | None = None
+        self._root = Stack(Lane("root"), "root", None)
+        self.begin(None)
+
+    def begin(self, strategy: Strategy | None) -> None:
+        """Forget the last run."""
+        self._choose = strategy.choose if strategy is not None else _first
+        #: virtual seconds since the start
+        self.now = 0.0
+        self.lanes: dict[str, Lane] = {}
+        self.stacks: dict[Stack, None] = {}
+        self.loops: dict[SimulatedLoop, None] = {}
+        self.pending: list[Turn] = []
+        self.eager: deque[Turn] = deque()
+        self.alarms: list[tuple[float, int, Alarm]] = []
+        self._order = itertools.count()
+        self.steps: list[tuple[Lane, int | str, str, Hashable, bool, float, str]] = []
+        self.made: list[tuple[str, int | str, str, int | str]] = []
+        self.ending = False
+        self.error: BaseException | None = None
+        self._broken: BaseException | None = None
+        self._chosen = True
+        self.current: Stack = self._root
+
+    # ---- lanes and stacks
+
+    def lane(self, name: str) -> Lane:
+        """The lane of that name: a retry goes on where the attempt before it stopped."""
+        lane = self.lanes.get(name)
+        if lane is None:
+            lane = self.lanes[name] = Lane(name)
+        return lane
+
+    def new_lane(self, name: str) -> Lane:
+        """A lane of that name, or of the next like it where there is one."""
+        if name in self.lanes:
+            name = next(other for n in itertools.count(2) if (other := f"{name}~{n}") not in self.lanes)
+        return self.lane(name)
+
+    def child_lane(self) -> Lane:
+        """A lane for something that the running code begins, and that has no name of its own."""
+        lane = self.current.lane
+        lane.children += 1
+        return self.lane(f"{lane.name}/{lane.children}")
+
+    def spawn(self, lane: Lane, job: Callable[[], object], kind: str = "start") -> Stack:
+        """Have ``job`` done on a stack of its own."""
+        stack = Stack(lane, kind, job)
+        self.stacks[stack] = None
+        self._put(stack)
+        return stack
+
+    @property
+    def under_way(self) -> bool:
+        """Whether code takes turns now, and the caller is not the root, which begins and ends runs."""
+        return self.current is not self._root
+
+    def run(self, lane: Lane, job: Callable[[], object]) -> None:
+        """Do ``job`` as the first stack, from outside; returns when it has ended and nothing is left.
+
+        What kept it from ending is in ``error``. Raises what a strategy raised.
+        """
+        around = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        self._root.carrier = self.carriers.here()
+        self._main = main = Stack(lane, "start", job)
+        self.stacks[main] = None
+        try:
+            self._hand_over(main)
+            self.ending = True
+            while self.stacks:
+                self._abandon(next(iter(self.stacks)))
+        finally:
+            self._main = None
+            asyncio._set_running_loop(around)
+        if self._broken is not None:
+            raise self._broken
+
+    def adopt(self, lane: Lane) -> Stack:
+        """Take in the calling code as the first stack."""
+        self._main = main = Stack(lane, "start", None)
+        main.carrier = self._root.carrier = self.carriers.here()
+        self.stacks[main] = None
+        self.current = main
+        return main
+
+    def release(self) -> None:
+        """Let the code that was taken in go, and end what is left over."""
+        main = self._main
+        if main is not None:
+            self.stacks.pop(main, None)
+            self.ending = True
+            self.current = self._root
+            while self.stacks:
+                self._abandon(next(iter(self.stacks)))
+            self._main = None
+
+    # ---- what running code does
+
+    def pause(self, kind: str, resource: Hashable = None, writes: bool = False, spot: str = "") -> None:
+        """The running code could go on, but others may come first."""
+        if self.ending:
+            return
+        stack = self.current
+        lane = stack.lane
+        if spot:
+            visit = lane.visits[spot] = lane.visits.get(spot, 0) + 1
+            stack.number = f"{spot}.{visit}"
+        else:
+            lane.count = stack.number = lane.count + 1
+        stack.kind = kind
+        stack.resource = resource
+        stack.writes = writes
+        if self.place_of is not None:
+            stack.place = self.place_of()
+        loop = stack.loop
+        if loop is not None:
+            loop.hold()
+        pending = self.pending
+        if self._chosen:
+            stack.goes_on = True
+            pending.insert(0, stack)
+        else:
+            pending.append(stack)
+        turn = self._next()
+        if turn is not stack:
+            self._hand_over(turn)
+        if loop is not None:
+            loop.let_go()
+        if stack.raising is not None:
+            self._raise(stack)
+
+    def block(self, kind: str, waits_for: object, timeout: float | None = None) -> None:
+        """The running code cannot go on before :meth:`wake` is called, or ``timeout`` seconds are over."""
+        stack = self.current
+        if self.ending:
+            raise Abandoned
+        stack.kind = kind
+        stack.parked = True
+        stack.waits_for = waits_for
+        stack.resource = None
+        if self.place_of is not None:
+            stack.place = self.place_of()
+        if timeout is not None:
+            stack.alarm = self.set_alarm(self.now + timeout, stack)
+        loop = stack.loop
+        if loop is not None:
+            loop.hold()
+        turn = self._next()
+        if turn is not stack:
+            self._hand_over(turn)
+        if stack.alarm is not None:
+            stack.alarm.turn = None
+            stack.alarm = None
+        stack.waits_for = None
+        if loop is not None:
+            loop.let_go()
+        if stack.raising is not None:
+            self._raise(stack)
+
+    def wake(self, stack: Stack) -> None:
+        """What the stack waits for has come. Nothing happens where it does not wait."""
+        if stack.parked:
+            stack.parked = False
+            self._put(stack)
+
+    def park(self, stack: Stack) -> None:
+        """What the stack was woken for is gone again: let it wait on."""
+        if not stack.parked and self.forget(stack):
+            stack.parked = True
+
+    def throw(self, stack: Stack, error: BaseException) -> None:
+        """Raise ``error`` in the stack when it is next at a point, or waits."""
+        if not stack.ended:
+            stack.raising = error
+            self.wake(stack)
+
+    def set_alarm(self, moment: float, turn: Turn) -> Alarm:
+        """Let ``turn`` come at that moment of virtual time."""
+        moment = round(moment, 9)
+        alarm = Alarm(self, moment, turn)
+        heapq.heappush(self.alarms, (moment, next(self._order), alarm))
+        return alarm
+
+    def put(self, turn: LoopTurn) -> None:
+        """A callback of a loop that is free could be called."""
+        if turn.kind == "callback":
+            self.eager.append(turn)
+        else:
+            self.pending.append(turn)
+
+    def forget(self, turn: Turn) -> bool:
+        """Let the turn not come; whether it was about to."""
+        for turns in (self.pending, self.eager):
+            if turn in turns:
+                turns.remove(turn)
+                return True
+        return False
+
+    def next_of(self, loop: "SimulatedLoop") -> LoopTurn | None:
+        """For a loop that has nothing to do: let others go on until there is something for it."""
+        stack = self.current
+        turn = self._next()
+        if type(turn) is LoopTurn and turn.loop is loop:
+            return turn
+        self._hand_over(turn)
+        if stack.raising is not None:
+            self._raise(stack)
+        todo, loop.todo = loop.todo, None
+        return todo
+
+    # ---- how turns are passed
+
+    def _put(self, stack: Stack) -> None:
+        lane = stack.lane
+        lane.count = stack.number = lane.count + 1
+        if self.level >= OPERATIONS or stack.kind in _VISIBLE:
+            self.pending.append(stack)
+        else:
+            self.eager.append(stack)
+
+    def _next(self) -> Turn:
+        """Whose turn it is. The root's, where the run is over."""
+        pending = self.pending
+        while True:
+            if self.eager:
+                turn = self.eager.popleft()
+                self._chosen = False
+                break
+            if pending:
+                self._chosen = True
+                if len(pending) == 1:
+                    turn = pending.pop()
+                    break
+                usual = pending[0]
+                try:
+                    turn = cast("Turn", self._choose(pending))
+                    pending.remove(turn)
+                except BaseException as error:  # a strategy may raise anything
+                    self._broken = error
+                    return self._root
+                self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
+                usual.goes_on = False
+                break
+            if not self._ring():
+                return self._end("deadlock")
+        turn.goes_on = False
+        self.steps.append(
+            (turn.lane, turn.number, turn.kind, turn.resource, turn.writes, self.now, turn.place)
+        )
+        if len(self.steps) > self.limit:
+            return self._end("livelock")
+        return turn
+
+    def _ring(self) -> bool:
+        """Jump to the next alarm; False where there is none."""
+        alarms = self.alarms
+        while alarms:
+            moment, _, alarm = heapq.heappop(alarms)
+            turn = alarm.turn
+            if turn is None:
+                continue
+            self.now = max(self.now, moment)
+            self._due(turn)
+            while alarms and alarms[0][0] <= moment:
+                turn = heapq.heappop(alarms)[2].turn
+                if turn is not None:
+                    self._due(turn)
+            return True
+        return False
+
+    def _due(self, turn: Turn) -> None:
+        if type(turn) is LoopTurn:
+            turn.loop.add(turn)
+            return
+        assert isinstance(turn, Stack)
+        if turn.job is not None and turn.carrier is None:
+            self.stacks[turn] = None
+        turn.parked = False
+        lane = turn.lane
+        lane.count = turn.number = lane.count + 1
+        self.pending.append(turn)
+
+    def _end(self, why: str) -> Turn:
+        """The run is over: the root is next, or the first stack, with an error, where that was taken in."""
+        if self.error is None:
+            self.error = self.stuck(self, why)
+        main = self._main
+        if main is None or main.carrier is not self._root.carrier:
+            return self._root
+        self.forget(main)
+        main.parked = False
+        main.raising = self.error
+        return main
+
+    def _hand_over(self, turn: Turn) -> None:
+        """Switch to whose turn it is; returns when it is the caller's again."""
+        self._prepare(turn).switch()
+
+    def _prepare(self, turn: Turn) -> Carrier:
+        if type(turn) is LoopTurn:
+            target = turn.loop.stack
+            turn.loop.todo = turn
+        else:
+            target = turn
+        assert type(target) is Stack
+        self.current = target
+        if self.carriers.one_thread:
+            asyncio._set_running_loop(target.loop)
+        carrier = target.carrier
+        if carrier is None:
+            carrier = target.carrier = self.carriers.take(lambda: self._live(target))
+        return carrier
+
+    def _live(self, stack: Stack) -> Carrier:
+        """All that a stack does; returns where to go on."""
+        self.idents.add(get_ident())
+        try:
+            if stack.raising is not None:
+                self._raise(stack)
+            assert stack.job is not None
+            stack.job()
+        except Abandoned:
+            pass
+        except BaseException as error:  # jobs catch what users raise
+            self._broken = self._broken or error
+            self.ending = True
+        stack.ended = True
+        del self.stacks[stack]
+        if self.ending or stack is self._main:
+            self.current = self._root
+            carrier = self._root.carrier
+            assert carrier is not None
+            return carrier
+        return self._prepare(self._next())
+
+    def _abandon(self, stack: Stack) -> None:
+        if stack.carrier is None:
+            del self.stacks[stack]
+            stack.ended = True
+            return
+        stack.raising = Abandoned()
+        self._hand_over(stack)
+        if not stack.ended:
+            raise SimulatorError(
+                f"{stack.home.name} cannot be ended: it holds on to an exception that it must not"
+            )
+
+    def _raise(self, stack: Stack) -> None:
+        error, stack.raising = stack.raising, None
+        assert error is not None
+        raise error
+
+
+def scheduler_here() -> Scheduler | None:
+    """The scheduler that the calling code takes turns under, if it does."""
+    scheduler = _active
+    if scheduler is None or get_ident() not in scheduler.idents or not scheduler.under_way:
+        return None
+    return scheduler
+
+
+@contextmanager
+def active(scheduler: Scheduler) -> Generator[None]:
+    """Let code that takes turns find ``scheduler``. There can be one at a time."""
+    global _active
+    if _active is not None:
+        raise SimulatorError("There is a simulation under way in this process already; wait for its end.")
+    _active = scheduler
+    try:
+        yield
+    finally:
+        _active = None
+
+
+_active: Scheduler | None = None
+
+
+def _first(pending: "list[Turn]") -> Operation:
+    return pending[0]
+
+
+#: What can be seen at every level of detail, where it comes after a wait.
+_VISIBLE = frozenset({"acquire", "alarm", "sleep", "step"})

@@ -1,0 +1,102 @@
+"""A simulation: the scheduler, and the environment that the engine finds instead of the real one."""
+
+from uuid import UUID
+
+from runtime.context import Environment
+from runtime.history import FlowRunHistory, HistoryStore, StateChange, history_of
+from runtime.runs import FlowRun
+from simulators.clocks import VirtualClock
+from simulators.identities import SeededIdentities
+from simulators.schedules import Points
+from simulators.scheduling import Scheduler, scheduler_here
+from simulators.stacks import Stacks, carriers
+from simulators.standstill import explain
+from simulators.strategies import Strategy
+from simulators.threads import SimulatedThreads
+
+#: operations that one run may do; a run that does more goes on for ever, as far as anybody can tell
+STEP_LIMIT = 200_000
+
+
+class Simulation:
+    """What stays the same for all runs of an exploration: one of each, made once."""
+
+    def __init__(
+        self,
+        points: Points,
+        seed: int = 0,
+        stacks: Stacks = "greenlets",
+        store: HistoryStore | None = None,
+        limit: int = STEP_LIMIT,
+    ) -> None:
+        self.seed = seed
+        self.carriers = carriers(stacks)
+        self.scheduler = Scheduler(self.carriers, points, limit)
+        self.scheduler.stuck = explain
+        self.identities = SeededIdentities(seed)
+        self.scheduler.path_of = self.identities.path
+        self.histories = Histories()
+        self.environment = Environment(
+            clock=VirtualClock(self.scheduler),
+            identities=self.identities,
+            threads=SimulatedThreads(self.scheduler),
+            store=store or self.histories,
+        )
+        _simulations[self.scheduler] = self
+
+    def begin(self, strategy: Strategy) -> None:
+        """Forget the last run."""
+        self.scheduler.begin(strategy)
+        self.identities.begin()
+        self.histories.begin_again()
+
+    def close(self) -> None:
+        """Give back everything."""
+        self.carriers.close()
+        _simulations.pop(self.scheduler, None)
+
+
+def simulation_here() -> Simulation | None:
+    """The simulation that the calling code runs in, if it does."""
+    scheduler = scheduler_here()
+    return _simulations.get(scheduler) if scheduler is not None else None
+
+
+_simulations: dict[Scheduler, Simulation] = {}
+
+
+class Histories:
+    """A history store for one simulated run at a time."""
+
+    def __init__(self) -> None:
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Forget the last run."""
+        self.known_flow_runs: list[FlowRun] = []
+        self.changes: list[StateChange] = []
+
+    def begin(self, flow_run: FlowRun) -> None:
+        """Expect changes of this run, and of its task runs."""
+        self.known_flow_runs.append(flow_run)
+
+    def append(self, change: StateChange) -> None:
+        """Keep one more change."""
+        self.changes.append(change)
+
+    def commit(self) -> None:
+        """Memory is as safe as it gets."""
+
+    async def commit_async(self) -> None:
+        """Memory is as safe as it gets."""
+
+    def flow_runs(self) -> list[FlowRun]:
+        """The outermost flow runs, oldest first."""
+        return [run for run in self.known_flow_runs if run.parent_id is None]
+
+    def history(self, flow_run_id: UUID) -> FlowRunHistory:
+        """All that happened to a flow run. Raises ``KeyError``."""
+        for flow_run in self.known_flow_runs:
+            if flow_run.id == flow_run_id:
+                return history_of(flow_run, self.changes, self.known_flow_runs)
+        raise KeyError(flow_run_id)

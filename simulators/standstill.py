@@ -1,0 +1,110 @@
+"""Runs that do not end: who waits for what, held by whom, and where that is in the code."""
+
+import asyncio
+import sys
+import traceback
+from types import FrameType
+from typing import Any
+
+from simulators.exceptions import Deadlock, Livelock
+from simulators.scheduling import Scheduler, Stack
+
+#: how many who wait are described
+MOST_SHOWN = 12
+_FRAMES_SHOWN = 4
+#: code that nobody looks for a mistake in: ours, and what waits on behalf of others
+_PASSED_OVER = (
+    "/simulators/",
+    "/runtime/",
+    "/threading.py",
+    "/queue.py",
+    "/asyncio/",
+    "/anyio/",
+    "/concurrent/",
+)
+
+
+def explain(scheduler: Scheduler, why: str) -> BaseException:
+    """What is to be said of a run that stands still, or goes on for ever."""
+    if why == "livelock":
+        return Livelock(_going_on(scheduler))
+    waiting = [stack for stack in scheduler.stacks if stack.parked]
+    lines = ["Deadlock: nothing can go on, and no alarm is set."]
+    for stack in waiting[:MOST_SHOWN]:
+        lines.append(f"  {stack.run} waits for {_awaited(stack)}")
+        lines += _where(_frame_of(stack))
+    tasks = [task for loop in scheduler.loops for task in loop.unfinished()]
+    for lane, task in tasks[: max(0, MOST_SHOWN - len(waiting))]:
+        lines.append(f"  {lane.name} (asyncio) waits for {_awaited_by(task)}")
+        lines += _where(_frame_of_task(task))
+    if len(waiting) + len(tasks) > MOST_SHOWN:
+        lines.append(f"  and {len(waiting) + len(tasks) - MOST_SHOWN} more")
+    return Deadlock("\n".join(lines))
+
+
+def _going_on(scheduler: Scheduler) -> str:
+    recent = scheduler.steps[-1000:]
+    counts: dict[str, int] = {}
+    for lane, *_ in recent:
+        counts[lane.name] = counts.get(lane.name, 0) + 1
+    busy = ", ".join(
+        f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1])[:5]
+    )
+    starved = sorted({turn.run for turn in scheduler.pending} - counts.keys())
+    lines = [
+        f"The run has not ended after {scheduler.limit} operations and {scheduler.now:g} s of virtual time.",
+        f"  Of the last {len(recent)} operations: {busy}",
+    ]
+    if starved:
+        lines.append(f"  They could run and did not: {', '.join(starved)}")
+    return "\n".join(lines)
+
+
+def _awaited(stack: Stack) -> str:
+    awaited = stack.waits_for
+    holder = getattr(awaited, "holder", None)
+    held = f", held by {holder}" if holder else ""
+    return f"{awaited}{held}"
+
+
+def _awaited_by(task: "asyncio.Task[Any]") -> str:
+    awaited: Any = getattr(task, "_fut_waiter", None)
+    if isinstance(awaited, asyncio.Task):
+        return f"asyncio task {awaited.get_name()}"
+    return "something that nobody sets" if awaited is None else "a future that nobody sets"
+
+
+def _frame_of(stack: Stack) -> FrameType | None:
+    frame: FrameType | None = getattr(stack.carrier, "gr_frame", None)
+    if frame is None:
+        ident = getattr(stack.carrier, "ident", None)
+        frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - the only way to see them
+        frame = frames.get(ident) if ident is not None else None
+    return frame
+
+
+def _frame_of_task(task: "asyncio.Task[Any]") -> FrameType | None:
+    coroutine: Any = task.get_coro()
+    frame = None
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None) or frame
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        if isinstance(coroutine, asyncio.Future):
+            break
+        name = getattr(getattr(frame, "f_code", None), "co_filename", "")
+        if any(part in name for part in _PASSED_OVER):
+            break
+    return frame
+
+
+def _where(frame: FrameType | None) -> list[str]:
+    if frame is None:
+        return []
+    summary = [
+        line
+        for line in traceback.extract_stack(frame)
+        if not any(part in line.filename for part in _PASSED_OVER)
+    ]
+    return [
+        f"    {line.filename}:{line.lineno} in {line.name}: {line.line}" for line in summary[-_FRAMES_SHOWN:]
+    ]
