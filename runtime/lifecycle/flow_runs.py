@@ -65,13 +65,11 @@ class FlowRunLifecycle:
         return self._rules[type(event)](self, event, now)
 
     def _submitted(self, event: Submitted, now: float) -> Commands:  # noqa: ARG002
-        pending = self._record(Pending(at=now))
-        return pending, *self._run(Running(at=now))
+        return self._begin(now), *self._run(Running(at=now))
 
     def _parameters_refused(self, event: ParametersRefused, now: float) -> Commands:
-        pending = self._record(Pending(at=now))
         message = "Flow run received invalid parameters."
-        return pending, *self._settle(Failed(message, data=event.exception, at=now))
+        return self._begin(now), *self._settle(Failed(message, data=event.exception, at=now))
 
     def _body_returned(self, event: BodyReturned, now: float) -> Commands:
         state = self._current()
@@ -97,10 +95,12 @@ class FlowRunLifecycle:
         return self._conclude(Failed(message, data=event.exception, at=now), now)
 
     def _alarm_rang(self, event: AlarmRang, now: float) -> Commands:
-        if not self._alarm or event.attempt != self.run_count:
+        if not self._alarm:
+            return _NOTHING
+        state = self._current()
+        if event.attempt != (self.run_count + 1 if state.is_scheduled() else self.run_count):
             return _NOTHING
         self._alarm = False
-        state = self._current()
         if state.is_scheduled():
             self.run_count += 1
             return self._run(Retrying(at=now))
@@ -115,23 +115,30 @@ class FlowRunLifecycle:
             return self._settle_cancelled(now)
         return *self._clear_alarm(), self._record(Cancelling(at=now)), StopAttempt(self.run_count)
 
+    def _begin(self, now: float) -> Record:
+        if self.state is not None:
+            raise IllegalTransition(f"Submitted cannot happen while {self.state}")
+        return self._record(Pending(at=now))
+
     def _run(self, state: State) -> Commands:
         record = self._record(state)
         if self._policy.timeout is None:
             return record, RunAttempt(self.run_count)
         self._alarm = True
-        self._timed_out = False
         return record, SetAlarm(self._policy.timeout, self.run_count), RunAttempt(self.run_count)
 
     def _conclude(self, state: State, now: float) -> Commands:
+        if not self._current().is_running():
+            raise IllegalTransition(f"{state} cannot follow {self.state}: the function is not being called")
         failures = self.run_count - self._first + 1
         if not state.is_failed() or failures > self._policy.retries:
             return self._settle(state)
         jitter = self._fraction(failures) if self._policy.retry_jitter_factor else 0.0
         clear = self._clear_alarm()
         awaiting = self._record(AwaitingRetry(state.message, at=now))
+        self._timed_out = False
         self._alarm = True
-        return *clear, awaiting, SetAlarm(self._policy.retry_delay(failures, jitter), self.run_count)
+        return *clear, awaiting, SetAlarm(self._policy.retry_delay(failures, jitter), self.run_count + 1)
 
     def _time_out(self, now: float) -> State:
         message = f"Flow run exceeded timeout of {self._policy.timeout} second(s)."

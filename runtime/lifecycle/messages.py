@@ -152,9 +152,10 @@ class StopAttempt:
 
 @dataclass(slots=True, eq=True)
 class SetAlarm:
-    """Tell the run when ``delay`` seconds have passed. A run has one alarm; a new one replaces it."""
+    """Tell the run when ``delay`` seconds have passed. A run has one alarm at a time."""
 
     delay: float
+    #: the attempt that is over then, or that is to begin; so an alarm is not taken for the one before it
     attempt: int
 
 

@@ -137,6 +137,8 @@ class TaskRunLifecycle:
     def _refused(self, event: Refused, now: float) -> Commands:
         if not self.awaits(event.attempt):
             return _NOTHING
+        if _type(self.state).is_cancelling():
+            return self._settle_cancelled(now)
         return self._settle(Failed(event.message, data=event.exception, at=now))
 
     def _lost(self, event: Lost, now: float) -> Commands:
@@ -154,14 +156,14 @@ class TaskRunLifecycle:
         return self._lost(Lost(event.attempt, "Execution was stopped from outside."), now)
 
     def _alarm_rang(self, event: AlarmRang, now: float) -> Commands:
-        if not self._alarm or event.attempt != self._attempt:
+        if not self._alarm:
+            return _NOTHING
+        state = _type(self.state)
+        if event.attempt != (self._attempt + 1 if state.is_scheduled() else self._attempt):
             return _NOTHING
         self._alarm = False
-        state = _type(self.state)
         if state.is_scheduled():
             return (self._next_attempt(),)
-        if not state.is_running():
-            return _NOTHING
         stop = StopAttempt(self._attempt)
         message = f"Task run exceeded timeout of {self._policy.timeout} second(s)."
         if self._may_retry():
@@ -191,7 +193,7 @@ class TaskRunLifecycle:
         if delay == 0:
             return *clear, awaiting, self._next_attempt()
         self._alarm = True
-        return *clear, awaiting, SetAlarm(delay, self._attempt)
+        return *clear, awaiting, SetAlarm(delay, self._attempt + 1)
 
     def _next_attempt(self) -> RunAttempt:
         self._attempt += 1

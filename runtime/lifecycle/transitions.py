@@ -12,10 +12,11 @@ _FINAL = {_S.COMPLETED, _S.FAILED, _S.CRASHED, _S.CANCELLED}
 TRANSITIONS: dict[StateType | None, frozenset[StateType]] = {
     # A run that was never taken up may end at once: parameters refused, or found crashed by recovery.
     None: frozenset({_S.SCHEDULED, _S.PENDING}),
-    # Pending again is NotReady. Completed from here is a result found in the cache.
-    _S.PENDING: frozenset({_S.PENDING, _S.RUNNING, _S.CANCELLING, *_FINAL}),
+    # Pending again is NotReady. Completed from here is a result found in the cache. Scheduled from here is
+    # AwaitingRetry: the attempt was lost, or failed in its preparation, before it started.
+    _S.PENDING: frozenset({_S.PENDING, _S.SCHEDULED, _S.RUNNING, _S.CANCELLING, *_FINAL}),
     _S.RUNNING: frozenset({_S.SCHEDULED, _S.CANCELLING, *_FINAL}),
-    _S.SCHEDULED: frozenset({_S.PENDING, _S.RUNNING, _S.CANCELLING, *_FINAL}),
+    _S.SCHEDULED: frozenset({_S.PENDING, _S.SCHEDULED, _S.RUNNING, _S.CANCELLING, *_FINAL}),
     _S.CANCELLING: frozenset({_S.CANCELLED, _S.CRASHED}),
     _S.COMPLETED: frozenset(),
     _S.FAILED: frozenset(),

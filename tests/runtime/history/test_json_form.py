@@ -334,7 +334,11 @@ def test_a_member_that_is_missing_is_refused_with_the_place(story):
         (1, {"index": 0}, "at changes[1]"),
         (2, {"elapsed": 0.1}, "at changes[2]: <2 add-0 Running +0.100000s> follows <1 add-0 Pending"),
         (1, {"type": "RUNNING"}, "at changes[1]: Pending(message=None, type=RUNNING) cannot follow None"),
-        (2, {"type": "SCHEDULED"}, "cannot follow Pending(message=None, type=PENDING)"),
+        (
+            2,
+            {"type": "PENDING", "name": "NotReady"},
+            "at changes[3]: Failed(message=None, type=FAILED) cannot follow",
+        ),
         (3, {"type": "PENDING"}, "cannot follow Running(message=None, type=RUNNING)"),
         (4, {"run_count": 1}, "at changes[4]: Pending(message=None, type=PENDING) cannot follow Failed("),
         (5, {"run_count": 1}, "at changes[5]: run count 1 follows 2"),
