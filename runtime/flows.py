@@ -18,6 +18,7 @@ from runtime.options import (
     checked_name,
     checked_run_name,
     description_of,
+    refuse_unknown,
 )
 from runtime.parameters import CallSignature, Upstream, collect, put
 from runtime.policies import RetryDelays, RunPolicy, retry_delays
@@ -90,7 +91,7 @@ class Flow(Generic[P, R]):
             ),
             is_async=inspect.iscoroutinefunction(function),
             entry_point=_entry_point(function),
-            run_name=checked_run_name("flow_run_name", flow_run_name),
+            run_name=checked_run_name("flow_run_name", flow_run_name, self._signature.parameters),
             hooks=checked_hooks(
                 {
                     StateType.RUNNING: ("on_running", on_running),
@@ -154,9 +155,7 @@ class Flow(Generic[P, R]):
 
     def with_options(self, **options: Any) -> "Flow[P, R]":
         """The same flow with other options; takes what the decorator takes."""
-        unknown = options.keys() - self._options.keys()
-        if unknown:
-            raise TypeError(f"Flow '{self.name}' has no option {', '.join(sorted(unknown))}")
+        refuse_unknown(f"Flow '{self.name}'", options, self._options)
         return type(self)(self.fn, **{**self._options, **options})
 
     @functools.cached_property
@@ -226,6 +225,7 @@ def flow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``persist_result``; ``on_running``, ``on_completion``, ``on_failure``, ``on_crashed``,
             ``on_cancellation``, each a list of ``hook(flow, flow_run, state)``.
     """
+    refuse_unknown("@flow", options, cast("Any", Flow.__init__).__kwdefaults__)
     return Flow(fn, **options) if fn is not None else functools.partial(Flow, **options)
 
 

@@ -1,7 +1,9 @@
 """What flows and tasks have in common when they are declared: names, hooks, and checks of both."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from difflib import get_close_matches
+from string import Formatter
 from typing import Any, TypeAlias, cast
 
 from runtime.policies import StateHook
@@ -26,8 +28,25 @@ def checked_name(kind: str, name: object) -> str:
     return name
 
 
-def checked_run_name(option: str, run_name: RunName) -> "str | Callable[[dict[str, Any]], str] | None":
-    """What makes the names of runs: given parameters, whatever the user's own function takes."""
+def refuse_unknown(what: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise ``TypeError`` for an option that does not exist."""
+    for option in given:
+        if option not in known:
+            near = get_close_matches(option, known, n=1)
+            raise TypeError(
+                f"{what} has no option {option!r}.{f' Did you mean {near[0]!r}?' if near else ''}"
+            )
+
+
+def checked_run_name(
+    option: str, run_name: RunName, parameters: Collection[str]
+) -> "str | Callable[[dict[str, Any]], str] | None":
+    """What makes the names of runs: given parameters, whatever the user's own function takes.
+
+    Raises ``ValueError`` for a template that speaks of something else than ``parameters``.
+    """
+    if isinstance(run_name, str):
+        _check_template(option, run_name, parameters)
     if run_name is None or isinstance(run_name, str):
         return run_name
     if not callable(run_name):
@@ -85,3 +104,15 @@ def checked_function(kind: str, function: object) -> Callable[..., Any]:
 def description_of(function: Callable[..., Any], given: str | None) -> str | None:
     """What was said, or else the function's docstring."""
     return given if given is not None else inspect.getdoc(function)
+
+
+def _check_template(option: str, template: str, parameters: Collection[str]) -> None:
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(template) if field is not None]
+    except ValueError as error:
+        raise ValueError(f"{option} {template!r} is no template: {error}") from error
+    for field in fields:
+        name = field.partition(".")[0].partition("[")[0]
+        if name not in parameters:
+            there = ", ".join(parameters) or "none"
+            raise ValueError(f"{option} {template!r} speaks of {name!r}; the parameters are: {there}")

@@ -23,6 +23,7 @@ from runtime.options import (
     checked_run_name,
     checked_tags,
     description_of,
+    refuse_unknown,
 )
 from runtime.parameters import Annotation, CallSignature, unmapped
 from runtime.policies import RetryDelays, RunPolicy, retry_delays
@@ -99,7 +100,7 @@ class Task(Generic[P, R]):
             is_async=inspect.iscoroutinefunction(function),
             signature=signature,
             tags=checked_tags(tags),
-            run_name=checked_run_name("task_run_name", task_run_name),
+            run_name=checked_run_name("task_run_name", task_run_name, signature.parameters),
             hooks=checked_hooks(
                 {
                     StateType.RUNNING: ("on_running", on_running),
@@ -240,9 +241,7 @@ class Task(Generic[P, R]):
 
     def with_options(self, **options: Any) -> "Task[P, R]":
         """The same task with other options; takes what the decorator takes."""
-        unknown = options.keys() - self._options.keys()
-        if unknown:
-            raise TypeError(f"Task '{self.name}' has no option {', '.join(sorted(unknown))}")
+        refuse_unknown(f"Task '{self.name}'", options, self._options)
         return type(self)(self.fn, **{**self._options, **options})
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskCall:
@@ -300,6 +299,7 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``persist_result``; ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list
             of ``hook(task, task_run, state)``.
     """
+    refuse_unknown("@task", options, cast("Any", Task.__init__).__kwdefaults__)
     return Task(fn, **options) if fn is not None else functools.partial(Task, **options)
 
 

@@ -11,10 +11,11 @@ from runtime.exceptions import ReservedArgumentError
 class CallSignature:
     """What a function takes, looked up once."""
 
-    __slots__ = ("_least", "_most", "_names", "_rest", "_signature")
+    __slots__ = ("_least", "_most", "_name", "_names", "_rest", "_signature")
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._signature = inspect.signature(function)
+        self._name: str = getattr(function, "__name__", type(function).__name__)
         parameters = list(self._signature.parameters.values())
         positional = [
             p for p in parameters if p.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
@@ -38,11 +39,11 @@ class CallSignature:
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise ``TypeError`` where the function could not be called so."""
         if kwargs or not self._least <= len(args) <= self._most:
-            self._signature.bind(*args, **kwargs)
+            self._bound(args, kwargs)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The value of each parameter, defaults included. Raises ``TypeError`` where that cannot be."""
-        bound = self._signature.bind(*args, **kwargs)
+        bound = self._bound(args, kwargs)
         bound.apply_defaults()
         return bound.arguments
 
@@ -63,3 +64,9 @@ class CallSignature:
                     f"{what} has a parameter {name!r}, which is reserved: a call takes an argument of "
                     "that name itself. Call the parameter something else."
                 )
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        try:
+            return self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self._name}{self._signature} cannot be called like this: {error}") from None

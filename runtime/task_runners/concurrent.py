@@ -44,7 +44,7 @@ class ConcurrentTaskRunner(BaseTaskRunner):
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
-        if max_workers is not None and (isinstance(max_workers, bool) or max_workers < 1):
+        if max_workers is not None and (type(max_workers) is not int or max_workers < 1):
             raise ValueError(f"max_workers must be 1 or more, or None, not {max_workers!r}")
         super().__init__(max_workers=max_workers)
         self._bounds_async = max_workers is not None
