@@ -8,7 +8,14 @@ import pytest
 from pytest_flows.options import DECLARED
 from runtime.hooks import hookimpl, plugins
 from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner
-from runtime.task_runners.names import UnknownTaskRunner, make_task_runner
+from runtime.task_runners.names import UnknownTaskRunner, make_task_runner, task_runner_names
+
+SIMULATED = "simulated"
+
+
+def known_names() -> list[str]:
+    """The names of all task runners that can be made here."""
+    return [*task_runner_names(), SIMULATED]
 
 
 class Backends:
@@ -33,10 +40,7 @@ class Backends:
         if name == DECLARED:
             return ConcurrentTaskRunner()
         if name not in self._runners:
-            try:
-                self._runners[name] = make_task_runner(name)
-            except UnknownTaskRunner as error:
-                raise pytest.UsageError(str(error)) from error
+            self._runners[name] = _made(name)
         return self._runners[name]
 
     @contextmanager
@@ -52,6 +56,17 @@ class Backends:
     def close(self) -> None:
         """Let flows have the task runners that they declare."""
         plugins().unregister(self._selection)
+
+
+def _made(name: str) -> BaseTaskRunner:
+    if name == SIMULATED:
+        from simulators import SimulatedTaskRunner
+
+        return SimulatedTaskRunner()
+    try:
+        return make_task_runner(name)
+    except UnknownTaskRunner as error:
+        raise pytest.UsageError(f"{error}, {SIMULATED}") from error
 
 
 class _Selection:

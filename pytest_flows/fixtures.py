@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from pytest_flows.multiplying import name_for
 from pytest_flows.options import DECLARED, chosen_names
 from pytest_flows.sessions import backends_of
 
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner, SequentialTaskRunner
 
 
-@pytest.fixture(scope="session")
-def task_runner_name(pytestconfig: pytest.Config) -> str:
+@pytest.fixture
+def task_runner_name(request: pytest.FixtureRequest) -> str:
     """Name of the task runner that all flows run under, or ``declared``: each has its own.
 
-    Follows ``--task-runner``. Override it in a class, a module or a conftest.py to choose for it.
+    Follows ``--task-runner``, and the marker ``task_runners``. Override it in a class, a module or a
+    conftest.py to choose for it.
     """
-    return next(iter(chosen_names(pytestconfig)), DECLARED)
+    return name_for(request)
 
 
 @pytest.fixture

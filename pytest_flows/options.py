@@ -1,9 +1,13 @@
 """What can be said on the command line, each with a twin in the configuration file."""
 
+from collections.abc import Iterator
+
 import pytest
 
 #: what task runner a flow has by itself
 DECLARED = "declared"
+#: every task runner whose engine is installed
+ALL = "all"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -11,16 +15,32 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("flows", "flows and task runners")
     group.addoption(
         "--task-runner",
-        metavar="NAME",
-        help="run all flows under this task runner, whatever they declare: sequential, concurrent or one "
-        "that a plugin brings. A flow that declares that very kind keeps its settings.",
+        metavar="NAME[,NAME]",
+        help="run all flows under this task runner, whatever they declare: sequential, concurrent, simulated "
+        "or one that a plugin brings. Several, or all: once under each. A flow that declares that very kind "
+        "keeps its settings.",
     )
     parser.addini("task_runner", "the same as --task-runner", type="string", default="")
 
 
 def chosen_names(config: pytest.Config) -> list[str]:
     """The task runners that were asked for, in order; none where each flow has its own."""
-    given: str | None = config.getoption("--task-runner")
-    text: str = given if given is not None else config.getini("task_runner")
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    return [name for name in dict.fromkeys(names) if name != DECLARED]
+    if _CHOSEN not in config.stash:
+        given: str | None = config.getoption("--task-runner")
+        text: str = given if given is not None else config.getini("task_runner")
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        config.stash[_CHOSEN] = [name for name in dict.fromkeys(_expanded(names)) if name != DECLARED]
+    return config.stash[_CHOSEN]
+
+
+def _expanded(names: list[str]) -> Iterator[str]:
+    for name in names:
+        if name == ALL:
+            from pytest_flows.backends import known_names
+
+            yield from known_names()
+        else:
+            yield name
+
+
+_CHOSEN = pytest.StashKey[list[str]]()

@@ -6,6 +6,7 @@ touches the runtime. What does is imported by the fixture or the option that nee
 
 import pytest
 
+from pytest_flows.multiplying import MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
 from pytest_flows.sessions import backends_of
 from pytest_flows.shadows import describe_shadows
@@ -21,10 +22,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make our markers known."""
+    config.addinivalue_line("markers", MARKER)
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Put the chosen task runner in place of what flows declare."""
     if chosen_names(session.config):
         backends_of(session.config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Multiply the tests that run flows, where several task runners were chosen."""
+    multiply(metafunc)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look for tests that could not be multiplied."""
+    note_unmultiplied(session.config, session.items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the tests that could not be multiplied."""
+    report_unmultiplied(terminalreporter)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
