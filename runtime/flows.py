@@ -225,7 +225,7 @@ def flow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``persist_result``; ``on_running``, ``on_completion``, ``on_failure``, ``on_crashed``,
             ``on_cancellation``, each a list of ``hook(flow, flow_run, state)``.
     """
-    refuse_unknown("@flow", options, cast("Any", Flow.__init__).__kwdefaults__)
+    refuse_unknown("@flow", options, cast("Any", Flow).__init__.__kwdefaults__)
     return Flow(fn, **options) if fn is not None else functools.partial(Flow, **options)
 
 

@@ -299,7 +299,7 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``persist_result``; ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list
             of ``hook(task, task_run, state)``.
     """
-    refuse_unknown("@task", options, cast("Any", Task.__init__).__kwdefaults__)
+    refuse_unknown("@task", options, cast("Any", Task).__init__.__kwdefaults__)
     return Task(fn, **options) if fn is not None else functools.partial(Task, **options)
 
 
