@@ -1,10 +1,12 @@
 """Flows in virtual time, under a scheduler that decides the order of everything and remembers it."""
 
 from simulators.execution import Execution
-from simulators.exploration import Exploration, Failure, FailureFound, check, explore, replay
+from simulators.exploration import Exploration, check, explore, replay
+from simulators.failures import Failure, FailureFound
 from simulators.points import access, checkpoint
 from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Decision, Schedule
+from simulators.shrinking import shrink
 
 __all__ = [
     "Decision",
@@ -19,4 +21,5 @@ __all__ = [
     "checkpoint",
     "explore",
     "replay",
+    "shrink",
 ]

@@ -11,7 +11,7 @@ from runtime.history.guarantees import violations
 from simulators.exceptions import BrokenGuarantee
 from simulators.loops import SimulatedLoop
 from simulators.schedules import Choice, Decision, Points, Runner, Schedule
-from simulators.scheduling import Abandoned, Record
+from simulators.scheduling import Abandoned, Record, Turn
 from simulators.simulation import Simulation
 from simulators.strategies import Divergence, Replay, Strategy
 
@@ -133,11 +133,15 @@ class Executor:
         #: outlines of histories that were looked at and found in order
         self._in_order: set[int] = set()
 
-    def run(self, strategy: Strategy) -> Execution:
-        """One simulated run. The strategy has begun a schedule. Raises what interrupts the whole process."""
+    def run(self, strategy: Strategy, place_of: Callable[[Turn], str] | None = None) -> Execution:
+        """One simulated run. The strategy has begun a schedule. Raises what interrupts the whole process.
+
+        ``place_of`` gives the source line of each step, where they are wanted: that takes time.
+        """
         simulation = self._simulation
         simulation.begin(strategy)
         scheduler = simulation.scheduler
+        scheduler.place_of = place_of
         execution = Execution(simulation, strategy, self._runner)
         context = self._context.copy()
         scheduler.run(scheduler.lane("main"), lambda: context.run(self._call, execution))

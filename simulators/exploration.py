@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 from runtime.context import environment
-from runtime.history import FlowRunHistory
 from runtime.hooks import hookimpl, plugins
 from simulators.exceptions import SimulatorError
 from simulators.execution import Execution, Executor, Test
+from simulators.failures import Failure, FailureFound
 from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Points, Runner, Schedule
 from simulators.scheduling import LEVELS, active
@@ -23,50 +24,6 @@ from simulators.strategies import Exhaustive, Fifo, Replay, Strategy, strategy_c
 DEFAULT_SCHEDULES = 200
 #: schedules after which the youngest garbage is collected
 _COLLECT_EVERY = 50
-
-
-class Failure:
-    """A schedule under which the test fails. Its text is the report."""
-
-    def __init__(self, execution: Execution, schedules: int, strategy: str) -> None:
-        assert execution.error is not None
-        self.error: BaseException = execution.error
-        self.execution = execution
-        #: how many schedules were tried until it was found, this one included
-        self.schedules = schedules
-        self.strategy = strategy
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule as it was found."""
-        return self.execution.schedule
-
-    @property
-    def shrunk(self) -> Schedule:
-        """The simplest schedule that is known to fail the same way."""
-        return self.schedule
-
-    @property
-    def history(self) -> FlowRunHistory | None:
-        """The history of the first flow run."""
-        return self.execution.history
-
-    def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"{self.execution.outcome}",
-                f"Found in schedule {self.schedules} ({self.strategy}). To run it again:",
-                f"    simulators.replay(test, {str(self.shrunk)!r})",
-            ]
-        )
-
-
-class FailureFound(AssertionError):
-    """A test fails under some schedule; ``failure`` says under which."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure))
-        self.failure = failure
 
 
 class Exploration:
@@ -137,7 +94,9 @@ def explore(
     limit = schedules if schedules is not None else _limit(chosen)
     exploration = Exploration(seed, points, chosen.name)
     seen: set[int] = set()
-    with _executor(test, points, seed, runner, stacks, step_limit) as executor:
+    again = partial(_executor, test, points, seed, runner, stacks, step_limit)
+    name = getattr(test, "__name__", type(test).__name__)
+    with again() as executor:
         while limit is None or exploration.executions < limit:
             if not chosen.begin():
                 exploration.complete = chosen.exhausts
@@ -150,7 +109,7 @@ def explore(
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)
             if execution.failed:
-                exploration.failures.append(Failure(execution, exploration.executions, execution.strategy))
+                exploration.failures.append(Failure(execution, exploration.executions, name, again))
                 if stop_on_failure:
                     break
     exploration.distinct_histories = len(seen)

@@ -200,8 +200,8 @@ class Scheduler:
         self.limit = limit
         #: operating system's threads whose code takes turns
         self.idents = {get_ident()}
-        #: called with a stack at each of its points, where places are to be recorded
-        self.place_of: Callable[[], str] | None = None
+        #: gives the source line of a turn, where those are to be recorded
+        self.place_of: Callable[[Turn], str] | None = None
         #: how runs are called
         self.path_of: Callable[[Any], str] = lambda run: run.short_name
         #: what to raise for a run in which nothing can go on, or that goes on for ever
@@ -320,7 +320,7 @@ class Scheduler:
         stack.resource = resource
         stack.writes = writes
         if self.place_of is not None:
-            stack.place = self.place_of()
+            stack.place = self.place_of(stack)
         loop = stack.loop
         if loop is not None:
             loop.hold()
@@ -348,7 +348,7 @@ class Scheduler:
         stack.waits_for = waits_for
         stack.resource = None
         if self.place_of is not None:
-            stack.place = self.place_of()
+            stack.place = self.place_of(stack)
         if timeout is not None:
             stack.alarm = self.set_alarm(self.now + timeout, stack)
         loop = stack.loop
@@ -453,6 +453,8 @@ class Scheduler:
             if not self._ring():
                 return self._end("deadlock")
         turn.goes_on = False
+        if self.place_of is not None and type(turn) is LoopTurn:
+            turn.place = self.place_of(turn)
         self.steps.append(
             (turn.lane, turn.number, turn.kind, turn.resource, turn.writes, self.now, turn.place)
         )

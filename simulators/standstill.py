@@ -7,21 +7,12 @@ from types import FrameType
 from typing import Any
 
 from simulators.exceptions import Deadlock, Livelock
+from simulators.places import frame_of_task, is_passed_over
 from simulators.scheduling import Scheduler, Stack
 
 #: how many who wait are described
 MOST_SHOWN = 12
 _FRAMES_SHOWN = 4
-#: code that nobody looks for a mistake in: ours, and what waits on behalf of others
-_PASSED_OVER = (
-    "/simulators/",
-    "/runtime/",
-    "/threading.py",
-    "/queue.py",
-    "/asyncio/",
-    "/anyio/",
-    "/concurrent/",
-)
 
 
 def explain(scheduler: Scheduler, why: str) -> BaseException:
@@ -36,7 +27,7 @@ def explain(scheduler: Scheduler, why: str) -> BaseException:
     tasks = [task for loop in scheduler.loops for task in loop.unfinished()]
     for lane, task in tasks[: max(0, MOST_SHOWN - len(waiting))]:
         lines.append(f"  {lane.name} (asyncio) waits for {_awaited_by(task)}")
-        lines += _where(_frame_of_task(task))
+        lines += _where(frame_of_task(task))
     if len(waiting) + len(tasks) > MOST_SHOWN:
         lines.append(f"  and {len(waiting) + len(tasks) - MOST_SHOWN} more")
     return Deadlock("\n".join(lines))
@@ -83,28 +74,10 @@ def _frame_of(stack: Stack) -> FrameType | None:
     return frame
 
 
-def _frame_of_task(task: "asyncio.Task[Any]") -> FrameType | None:
-    coroutine: Any = task.get_coro()
-    frame = None
-    while coroutine is not None:
-        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None) or frame
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
-        if isinstance(coroutine, asyncio.Future):
-            break
-        name = getattr(getattr(frame, "f_code", None), "co_filename", "")
-        if any(part in name for part in _PASSED_OVER):
-            break
-    return frame
-
-
 def _where(frame: FrameType | None) -> list[str]:
     if frame is None:
         return []
-    summary = [
-        line
-        for line in traceback.extract_stack(frame)
-        if not any(part in line.filename for part in _PASSED_OVER)
-    ]
+    summary = [line for line in traceback.extract_stack(frame) if not is_passed_over(line.filename)]
     return [
         f"    {line.filename}:{line.lineno} in {line.name}: {line.line}" for line in summary[-_FRAMES_SHOWN:]
     ]

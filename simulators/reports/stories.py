@@ -83,7 +83,8 @@ class Story:
         if not deviations:
             return "It fails in the usual order: no decision is needed."
         last = deviations[-1]
-        instead = f"{last.chosen.run} goes first at {last.usual}, where {last.usual.run} would have gone on"
+        held_up = self._line_of(last.usual)
+        instead = f"{last.chosen.run} goes first at {last.usual}{held_up}, where {last.usual.run} would have"
         if len(deviations) == 1:
             return f"One decision flips the result: {instead}. Without it, the test passes."
         return (
@@ -127,6 +128,12 @@ class Story:
             runs = [*history.subflow_runs, *history.task_runs]
             outcomes += [(history.path(run), " -> ".join(history[run.id].names)) for run in runs]
         return outcomes
+
+    def _line_of(self, decision: Decision) -> str:
+        for step, event in zip(self.steps, self.events, strict=True):
+            if (step.run, step.point) == decision and event.code:
+                return f" ({event.where}: {event.code})"
+        return ""
 
     def _source(self, place: str) -> tuple[str, str]:
         """Where a step was, relative to the root, and the line itself."""

@@ -25,8 +25,8 @@ lost_update failed after 12 schedules (pct, seed 7)
       1.500  {"":34}2 counter["value"] = seen + 1
       1.500  wait add-1
 
-One decision flips the result: add-1 goes first at add-0@counting.py:2.1, where add-0 would have gone on. \
-Without it, the test passes.
+One decision flips the result: add-1 goes first at add-0@counting.py:2.1 (counting.py:2: \
+counter["value"] = seen + 1), where add-0 would have. Without it, the test passes.
 
   count-0  Pending -> Running -> Completed
   add-0    Pending -> Running -> Completed

@@ -1,0 +1,109 @@
+"""What an exploration finds: a schedule that fails, the simplest one like it, and how to tell of it."""
+
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from runtime.history import FlowRunHistory
+from simulators.execution import Execution, Executor
+from simulators.places import is_passed_over, place_of
+from simulators.reports import Story, text
+from simulators.schedules import Schedule
+from simulators.shrinking import shrink
+from simulators.strategies import Replay, Strategy
+
+
+class Failure:
+    """A schedule under which the test fails. Its text is the report.
+
+    ``again`` puts everything in place to run the test once more, which shrinking and telling need.
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        schedules: int,
+        test: str,
+        again: Callable[[], AbstractContextManager[Executor]],
+    ) -> None:
+        assert execution.error is not None
+        self.error: BaseException = execution.error
+        #: the schedule as it was found
+        self.schedule: Schedule = execution.schedule
+        #: how many schedules were tried until it was found, this one included
+        self.schedules = schedules
+        #: who decided it
+        self.strategy = execution.strategy
+        self._test = test
+        self._again = again
+
+    @cached_property
+    def shrunk(self) -> Schedule:
+        """The simplest schedule that fails the same way: with the same kind of error at the same place."""
+        kind = _kind(self.error)
+        with self._again() as executor:
+
+            def still_fails(strategy: Strategy) -> Schedule | None:
+                execution = executor.run(strategy)
+                if execution.error is None or _kind(execution.error) != kind:
+                    return None
+                return execution.schedule
+
+            return shrink(self.schedule, still_fails)
+
+    @property
+    def history(self) -> FlowRunHistory | None:
+        """The history of the first flow run, under the simplest schedule."""
+        return next(iter(self.story.histories), None)
+
+    @cached_property
+    def story(self) -> Story:
+        """All that reports tell."""
+        schedule = self.shrunk
+        with self._again() as executor:
+            strategy = Replay(schedule)
+            strategy.begin()
+            execution = executor.run(strategy, place_of)
+            return Story(
+                test=self._test,
+                error=execution.error or self.error,
+                schedule=schedule,
+                steps=execution.steps,
+                histories=execution.histories,
+                tried=self.schedules,
+                strategy=self.strategy,
+                command=f"simulators.replay({self._test}, {str(schedule)!r})",
+                deviations_found=len(self.schedule.deviations),
+                root=Path.cwd(),
+            )
+
+    def __str__(self) -> str:
+        return text(self.story)
+
+    def __repr__(self) -> str:
+        return f"<Failure {type(self.error).__name__} after {self.schedules} schedules>"
+
+
+class FailureFound(AssertionError):
+    """A test fails under some schedule; ``failure`` says under which."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+def _kind(error: BaseException) -> tuple[type[BaseException], str]:
+    """What two failures have in common that are the same one: the class, and the line that raised."""
+    return type(error), _raised_at(error.__traceback__)
+
+
+def _raised_at(trace: TracebackType | None) -> str:
+    lines = [
+        f"{frame.f_code.co_filename}:{number}"
+        for frame, number in traceback.walk_tb(trace)
+        if not is_passed_over(frame.f_code.co_filename)
+    ]
+    return lines[-1] if lines else ""
