@@ -10,7 +10,7 @@ import pytest
 from pytest_flows.assertions import assert_history
 from pytest_flows.suite.base import Observe, SuiteBase
 from pytest_flows.suite.gates import Gate, Ledger
-from pytest_flows.suite.tasks import add, pass_through, pass_through_async, write
+from pytest_flows.suite.tasks import add, add_async, pass_through, pass_through_async, write
 from runtime import State, flow, get_run_context, task
 from runtime.task_runners import BaseTaskRunner
 
@@ -168,6 +168,20 @@ class RetryTests(SuiteBase):
             *(("Pending", 1), ("Running", 1), ("Failed", 1)),
             *(("Pending", 2), ("Running", 2), ("Completed", 2)),
         ]
+
+    def test_what_an_async_flow_kept_is_awaited_like_anything_else(
+        self, task_runner: BaseTaskRunner, ledger: Ledger
+    ) -> None:
+        @flow(task_runner=task_runner, retries=1)
+        async def again() -> int:
+            total: int = await add_async.submit(1, 2).result()
+            ledger.write(total)
+            if len(ledger.lines) == 1:
+                raise ConnectionError
+            return total
+
+        assert asyncio.run(again()) == 3
+        assert ledger.lines == ["3", "3"]
 
 
 class TimeoutTests(SuiteBase):

@@ -119,6 +119,7 @@ def _driver(
     """A driver for the call; a settled future where the same run completed in an earlier run count."""
     call, upstream, inputs = _with_upstream(call, wait_for)
     definition = call.definition
+    asynchronous = definition.is_async and context is not None and context.is_async
     around = TASK_RUN.get()
     submitter = around.task_run if around is not None else None
     scope: FlowRunScope | None = context.scope if context is not None else None
@@ -130,7 +131,7 @@ def _driver(
         n = scope.number(place_of_task, submitter)
         earlier = scope.earlier(place_of_task, submitter, n)
         if earlier is not None and earlier.state.is_completed():
-            return _kept(earlier, scope)
+            return _kept(earlier, scope, asynchronous=asynchronous)
     else:
         configure_console()
         earlier = None
@@ -150,14 +151,14 @@ def _driver(
         loop=context.loop if context is not None else None,
         in_line=in_line,
         log_prints=log_prints,
-        asynchronous=definition.is_async and context is not None and context.is_async,
+        asynchronous=asynchronous,
     )
 
 
-def _kept(earlier: EarlierRun, scope: FlowRunScope) -> PrefectFuture[Any]:
+def _kept(earlier: EarlierRun, scope: FlowRunScope, *, asynchronous: bool) -> PrefectFuture[Any]:
     task_run = cast("TaskRun", earlier.run)
     scope.ended(task_run, earlier.state)
-    future = PrefectFuture[Any](task_run, scope.journal, earlier.state)
+    future = PrefectFuture[Any](task_run, scope.journal, earlier.state, asynchronous=asynchronous)
     future.settle()
     return future
 
