@@ -8,6 +8,7 @@ import asyncio
 import ctypes
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -45,6 +46,10 @@ class Threads(Protocol):
         """A guard for one call, on whichever thread it is made."""
         ...
 
+    def lock(self) -> AbstractContextManager[object]:
+        """A reentrant lock for bookkeeping: who holds it waits for nothing, and calls no code of users."""
+        ...
+
     def start_loop(self, name: str) -> LoopThread:
         """An event loop on a thread of its own."""
         ...
@@ -60,6 +65,10 @@ class SystemThreads:
     def guard(self) -> Guard:
         """A guard that raises in a real thread."""
         return _ThreadGuard()
+
+    def lock(self) -> AbstractContextManager[object]:
+        """A real lock."""
+        return threading.RLock()
 
     def start_loop(self, name: str) -> LoopThread:
         """An asyncio event loop on a new thread."""

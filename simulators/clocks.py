@@ -33,14 +33,6 @@ class VirtualClock:
         """A wait of one stack."""
         return VirtualWaiter(self._scheduler)
 
-    def sleep(self, delay: float) -> None:
-        """Go on after ``delay`` seconds of virtual time."""
-        scheduler = self._scheduler
-        if delay > 0:
-            scheduler.block("sleep", f"{delay:g} s of sleep", delay)
-        elif scheduler.level:
-            scheduler.pause("sleep")
-
 
 class VirtualWaiter:
     """One wait of one stack."""

@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from functools import partial
@@ -13,6 +13,7 @@ from runtime.hooks import hookimpl, plugins
 from simulators.exceptions import SimulatorError
 from simulators.execution import Execution, Executor, Test
 from simulators.failures import Failure, FailureFound
+from simulators.patches import patched
 from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Points, Runner, Schedule
 from simulators.scheduling import LEVELS, active
@@ -73,6 +74,7 @@ def explore(
     stop_on_failure: bool = True,
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
+    allow: Collection[str] = (),
 ) -> Exploration:
     """Run ``test`` under many schedules and say what came of it.
 
@@ -88,13 +90,14 @@ def explore(
         stop_on_failure: whether the first failure is enough.
         stacks: ``"threads"`` for code that depends on which thread it is on.
         step_limit: operations after which a run is said to go on for ever.
+        allow: what the test may have of the world outside, ``"sockets"`` or ``"processes"``.
     """
     _check(points, schedules, faults)
     chosen = strategy_called(strategy, seed)
     limit = schedules if schedules is not None else _limit(chosen)
     exploration = Exploration(seed, points, chosen.name)
     seen: set[int] = set()
-    again = partial(_executor, test, points, seed, runner, stacks, step_limit)
+    again = partial(_executor, test, points, seed, runner, stacks, step_limit, allow)
     name = getattr(test, "__name__", type(test).__name__)
     with again() as executor:
         while limit is None or exploration.executions < limit:
@@ -127,6 +130,7 @@ def check(
     runner: Runner = "simulated",
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
+    allow: Collection[str] = (),
 ) -> Exploration:
     """Raise :class:`FailureFound` where ``test`` fails under some schedule. See :func:`explore`."""
     exploration = explore(
@@ -139,6 +143,7 @@ def check(
         runner=runner,
         stacks=stacks,
         step_limit=step_limit,
+        allow=allow,
     )
     if exploration.failures:
         failure = exploration.failures[0]
@@ -146,18 +151,26 @@ def check(
     return exploration
 
 
-def replay(test: Test, schedule: Schedule | str, *, stacks: Stacks = "greenlets") -> Execution:
+def replay(
+    test: Test, schedule: Schedule | str, *, stacks: Stacks = "greenlets", allow: Collection[str] = ()
+) -> Execution:
     """Run ``test`` once under a schedule, or its token. Does not raise what the test raises."""
     followed = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
     strategy = Replay(followed)
-    with _executor(test, followed.points, followed.seed, followed.runner, stacks) as executor:
+    with _executor(test, followed.points, followed.seed, followed.runner, stacks, allow=allow) as executor:
         strategy.begin()
         return executor.run(strategy)
 
 
 @contextmanager
 def _executor(
-    test: Test, points: Points, seed: int, runner: Runner, stacks: Stacks, step_limit: int = STEP_LIMIT
+    test: Test,
+    points: Points,
+    seed: int,
+    runner: Runner,
+    stacks: Stacks,
+    step_limit: int = STEP_LIMIT,
+    allow: Collection[str] = (),
 ) -> Generator[Executor]:
     """A simulation with everything in place, for as many runs as one likes."""
     if simulation_here() is not None:
@@ -168,9 +181,10 @@ def _executor(
     with ExitStack() as around:
         around.callback(simulation.close)
         around.enter_context(environment(**_parts(simulation)))
-        context = copy_context()
+        context = simulation.scheduler.context = copy_context()
         if runner == "simulated":
             around.enter_context(_simulated_runners())
+        around.enter_context(patched(allow))
         around.enter_context(active(simulation.scheduler))
         around.enter_context(_without_collections())
         yield Executor(simulation, test, context, runner)

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
+from functools import partial
 from types import BuiltinFunctionType
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -250,7 +251,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             else:
                 self.call_soon_threadsafe(settle, future.set_result, result)
 
-        self._scheduler.spawn(self._scheduler.child_lane(), run)
+        scheduler = self._scheduler
+        scheduler.spawn(scheduler.child_lane(), partial(scheduler.context.copy().run, run))
         return future
 
     # ---- tasks and futures

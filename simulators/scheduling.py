@@ -16,6 +16,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
+from contextvars import Context
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
@@ -90,6 +91,7 @@ class Stack(Turn):
         "carrier",
         "ended",
         "home",
+        "ident",
         "job",
         "loop",
         "parked",
@@ -114,6 +116,8 @@ class Stack(Turn):
         #: raised in it when it goes on
         self.raising: BaseException | None = None
         self.ended = False
+        #: what ``threading.get_ident()`` is there
+        self.ident = 0
         #: what ``threading.current_thread()`` is there
         self.thread: Any = None
 
@@ -206,7 +210,12 @@ class Scheduler:
         self.path_of: Callable[[Any], str] = lambda run: run.short_name
         #: what to raise for a run in which nothing can go on, or that goes on for ever
         self.stuck: Callable[[Scheduler, str], BaseException] = lambda _, why: SimulatorError(why)
-        self._main: Stack | None = None
+        #: the first stack: the test, or the flow that was taken in
+        self.main: Stack | None = None
+        #: where chance comes from
+        self.seed = 0
+        #: what threads that users start find around them
+        self.context = Context()
         self._root = Stack(Lane("root"), "root", None)
         self.begin(None)
 
@@ -221,6 +230,7 @@ class Scheduler:
         self.pending: list[Turn] = []
         self.eager: deque[Turn] = deque()
         self.alarms: list[tuple[float, int, Alarm]] = []
+        self.idents_given = 0
         self._order = itertools.count()
         self.steps: list[tuple[Lane, int | str, str, Hashable, bool, float, str]] = []
         self.made: list[tuple[str, int | str, str, int | str]] = []
@@ -271,7 +281,7 @@ class Scheduler:
         around = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
         self._root.carrier = self.carriers.here()
-        self._main = main = Stack(lane, "start", job)
+        self.main = main = Stack(lane, "start", job)
         self.stacks[main] = None
         try:
             self._hand_over(main)
@@ -279,14 +289,14 @@ class Scheduler:
             while self.stacks:
                 self._abandon(next(iter(self.stacks)))
         finally:
-            self._main = None
+            self.main = None
             asyncio._set_running_loop(around)
         if self._broken is not None:
             raise self._broken
 
     def adopt(self, lane: Lane) -> Stack:
         """Take in the calling code as the first stack."""
-        self._main = main = Stack(lane, "start", None)
+        self.main = main = Stack(lane, "start", None)
         main.carrier = self._root.carrier = self.carriers.here()
         self.stacks[main] = None
         self.current = main
@@ -294,14 +304,14 @@ class Scheduler:
 
     def release(self) -> None:
         """Let the code that was taken in go, and end what is left over."""
-        main = self._main
+        main = self.main
         if main is not None:
             self.stacks.pop(main, None)
             self.ending = True
             self.current = self._root
             while self.stacks:
                 self._abandon(next(iter(self.stacks)))
-            self._main = None
+            self.main = None
 
     # ---- what running code does
 
@@ -372,10 +382,11 @@ class Scheduler:
             stack.parked = False
             self._put(stack)
 
-    def park(self, stack: Stack) -> None:
-        """What the stack was woken for is gone again: let it wait on."""
+    def park(self, stack: Stack, waits_for: object) -> None:
+        """What the stack could have gone on with is gone again: let it wait."""
         if not stack.parked and self.forget(stack):
             stack.parked = True
+            stack.waits_for = waits_for
 
     def throw(self, stack: Stack, error: BaseException) -> None:
         """Raise ``error`` in the stack when it is next at a point, or waits."""
@@ -484,8 +495,10 @@ class Scheduler:
             turn.loop.add(turn)
             return
         assert isinstance(turn, Stack)
-        if turn.job is not None and turn.carrier is None:
+        if turn.carrier is None and not turn.parked:  # a call that was asked for: it begins now
             self.stacks[turn] = None
+        elif not turn.parked:
+            return
         turn.parked = False
         lane = turn.lane
         lane.count = turn.number = lane.count + 1
@@ -495,7 +508,7 @@ class Scheduler:
         """The run is over: the root is next, or the first stack, with an error, where that was taken in."""
         if self.error is None:
             self.error = self.stuck(self, why)
-        main = self._main
+        main = self.main
         if main is None or main.carrier is not self._root.carrier:
             return self._root
         self.forget(main)
@@ -537,7 +550,7 @@ class Scheduler:
             self.ending = True
         stack.ended = True
         del self.stacks[stack]
-        if self.ending or stack is self._main:
+        if self.ending or stack is self.main:
             self.current = self._root
             carrier = self._root.carrier
             assert carrier is not None

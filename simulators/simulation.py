@@ -33,6 +33,7 @@ class Simulation:
         self.carriers = carriers(stacks)
         self.scheduler = Scheduler(self.carriers, points, limit)
         self.scheduler.stuck = explain
+        self.scheduler.seed = seed
         self.identities = SeededIdentities(seed)
         self.scheduler.path_of = self.identities.path
         self.histories = Histories()

@@ -7,6 +7,7 @@ default, and real threads are there for code that depends on which thread it is 
 same way, so the same decisions give the same run.
 """
 
+import _thread
 import threading
 from collections.abc import Callable
 from typing import Literal, Protocol
@@ -19,9 +20,11 @@ Stacks = Literal["greenlets", "threads"]
 #: What a carrier does: one job, and then it names the carrier whose turn it is.
 Work = Callable[[], "Carrier"]
 
-# Taken before anybody replaces them.
-_allocate_lock = threading.Lock
-_Thread = threading.Thread
+# Taken before anybody replaces them; a Thread object would itself wait for locks and events.
+_allocate_lock = _thread.allocate_lock
+_start_new_thread = _thread.start_new_thread
+_Local = threading.local
+_get_ident = _thread.get_ident
 
 
 class Carrier(Protocol):
@@ -100,7 +103,7 @@ class ThreadCarriers:
 
     def __init__(self) -> None:
         self._idle: list[_ThreadCarrier] = []
-        self._current = threading.local()
+        self._current = _Local()
 
     def here(self) -> Carrier:
         """The current thread."""
@@ -136,15 +139,16 @@ class _ThreadCarrier:
         self.work: Work | None = None
         self._current = current
         self._idle = idle
-        self._thread: threading.Thread | None = None
+        self._ended = _allocate_lock()
+        #: the operating system's thread, once it runs
+        self.ident: int | None = None
 
     def start(self) -> None:
-        self._thread = _Thread(target=self._run, name="flows-stack", daemon=True)
-        self._thread.start()
+        self._ended.acquire()
+        _start_new_thread(self._run, ())
 
     def join(self) -> None:
-        if self._thread is not None:
-            self._thread.join()
+        self._ended.acquire()
 
     def switch(self) -> None:
         mine: _ThreadCarrier = self._current.carrier
@@ -154,12 +158,14 @@ class _ThreadCarrier:
 
     def _run(self) -> None:
         self._current.carrier = self
+        self.ident = _get_ident()
         self.turn.acquire()
         while self.work is not None:
             following = self.work()
             self.work = None
             self._idle.append(self)
             following.switch()
+        self._ended.release()
 
 
 def carriers(stacks: Stacks) -> Carriers:

@@ -1,7 +1,9 @@
 """Threads of a simulation, as the engine asks for them: stacks that take turns."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from runtime.threads import Interrupted
@@ -24,9 +26,16 @@ class SimulatedThreads:
         """A guard that raises in a stack."""
         return SimulatedGuard(self._scheduler)
 
+    def lock(self) -> AbstractContextManager[object]:
+        """A real lock: nobody takes turns while it is held, so nobody ever waits for it."""
+        return _real_rlock()
+
     def start_loop(self, name: str) -> "SimulatedLoopThread":
         """An event loop on a stack of its own."""
         return SimulatedLoopThread(self._scheduler, name)
+
+
+_real_rlock = threading.RLock
 
 
 class SimulatedGuard:

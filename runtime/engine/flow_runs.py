@@ -111,11 +111,7 @@ class FlowRunDriver:
             or (around.environment if around is not None else None)
             or current_environment()
         )
-        self._journal = (
-            self._parent.journal
-            if self._parent is not None
-            else Journal(self._environment.clock, self._environment.store, listeners())
-        )
+        self._journal = self._parent.journal if self._parent is not None else self._new_journal()
         n = self._parent.number(definition.name) if self._parent is not None else 0
         earlier = self._parent.earlier(definition.name, None, n) if self._parent is not None else None
         self._flow_run = self._new_flow_run(n) if earlier is None else cast("FlowRun", earlier.run)
@@ -427,6 +423,10 @@ class FlowRunDriver:
                 states = [_state_of(cast("State | PrefectFuture[Any]", item)) for item in items]
                 return Tally.of(states).conclude(states)
         return Completed(data=value)
+
+    def _new_journal(self) -> Journal:
+        environment = self._environment
+        return Journal(environment.clock, environment.store, environment.threads.lock(), listeners())
 
     def _new_flow_run(self, n: int) -> FlowRun:
         definition = self._call.definition

@@ -117,7 +117,11 @@ class TaskRunDriver:
         #: the loop without which no attempt can be made
         self._turns_on = loop if call.definition.is_async or in_line else None
         self._log_prints = log_prints
-        self._journal = scope.journal if scope is not None else Journal(environment.clock, None)
+        self._journal = (
+            scope.journal
+            if scope is not None
+            else Journal(environment.clock, None, environment.threads.lock())
+        )
         self._run_count = scope.run_count if scope is not None else 1
         self._context = copy_context()
         policy = call.definition.policy

@@ -1,7 +1,7 @@
 """The pen that the engine writes histories with: numbers the changes of one flow run and its subflows."""
 
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from runtime.clocks import Clock
 from runtime.history.changes import StateChange
@@ -22,14 +22,18 @@ class Journal:
     __slots__ = ("_began", "_index", "clock", "listeners", "lock", "store")
 
     def __init__(
-        self, clock: Clock, store: HistoryStore | None, listeners: tuple[Listener, ...] = ()
+        self,
+        clock: Clock,
+        store: HistoryStore | None,
+        lock: AbstractContextManager[object],
+        listeners: tuple[Listener, ...] = (),
     ) -> None:
         self.clock = clock
         self.store = store
         #: called after each change, without the lock
         self.listeners = listeners
-        # Reentrant: a finaliser of the user's may run while it is held, and cancel a future.
-        self.lock = threading.RLock()
+        #: reentrant: a finaliser of the user's may run while it is held, and cancel a future
+        self.lock = lock
         self._began = clock.monotonic()
         self._index = 0
 

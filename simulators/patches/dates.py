@@ -1,0 +1,76 @@
+"""Dates as simulated code sees them: ``datetime.now()`` follows virtual time."""
+
+import datetime
+from typing import Any, Self
+
+from simulators.clocks import EPOCH
+from simulators.patches.substitution import Substitutes
+from simulators.scheduling import scheduler_here
+
+_datetime, _date = datetime.datetime, datetime.date
+
+
+def substitute(substitutes: Substitutes) -> None:
+    """The classes whose instances know what time it is."""
+    substitutes.everywhere(datetime, "datetime", SimulatedDatetime)
+    substitutes.everywhere(datetime, "date", SimulatedDate)
+
+
+class _LooksLikeDatetime(type):
+    # Dates made by code that is not simulated must count as dates here.
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _datetime)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, _datetime)
+
+
+class SimulatedDatetime(_datetime, metaclass=_LooksLikeDatetime):
+    """``datetime.datetime``, in virtual time."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> Self:
+        """The virtual moment."""
+        scheduler = scheduler_here()
+        if scheduler is None:
+            return super().now(tz)
+        return cls.fromtimestamp(EPOCH + scheduler.now, tz)
+
+    @classmethod
+    def utcnow(cls) -> Self:
+        """The virtual moment in UTC, without a time zone."""
+        return cls.now(datetime.UTC).replace(tzinfo=None)
+
+    @classmethod
+    def today(cls) -> Self:
+        """The virtual moment."""
+        return cls.now()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # What is kept in files must be readable without a simulation.
+        made, *rest = super().__reduce_ex__(protocol)
+        return (_datetime if made is SimulatedDatetime else made, *rest)
+
+
+class _LooksLikeDate(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _date)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, _date)
+
+
+class SimulatedDate(_date, metaclass=_LooksLikeDate):
+    """``datetime.date``, in virtual time."""
+
+    @classmethod
+    def today(cls) -> Self:
+        """The virtual day."""
+        scheduler = scheduler_here()
+        if scheduler is None:
+            return super().today()
+        return cls.fromtimestamp(EPOCH + scheduler.now)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        made, *rest = super().__reduce_ex__(protocol)
+        return (_date if made is SimulatedDate else made, *rest)

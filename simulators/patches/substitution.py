@@ -1,0 +1,75 @@
+"""Putting one thing in the place of another, wherever it was imported to, and back."""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+#: Modules whose names stay as they are: the simulator itself, and what watches over it.
+_UNTOUCHED = frozenset(
+    "simulators greenlet pytest _pytest pluggy coverage pytest_timeout pytest_flows faulthandler gc".split()
+)
+
+
+_MISSING = object()
+
+
+class Substitutes:
+    """What is to be put where."""
+
+    def __init__(self) -> None:
+        self._by_identity: dict[int, tuple[Any, Any]] = {}
+        self._attributes: list[tuple[Any, str, Any]] = []
+        self._converters: dict[type, Callable[[Any], Any]] = {}
+
+    def everywhere(self, owner: ModuleType, name: str, substitute: Any) -> None:
+        """Put ``substitute`` in the place of ``owner.name``, also in modules that imported it by name."""
+        original = getattr(owner, name)
+        self._by_identity[id(original)] = (original, substitute)
+        self._attributes.append((owner, name, substitute))
+
+    def attribute(self, owner: Any, name: str, substitute: Any) -> None:
+        """Put ``substitute`` in the place of one attribute."""
+        self._attributes.append((owner, name, substitute))
+
+    def objects(self, kind: type, convert: Callable[[Any], Any]) -> None:
+        """Put ``convert(value)`` in the place of each global variable whose type is ``kind``."""
+        self._converters[kind] = convert
+
+    def places(self) -> Generator[tuple[Any, str, Any]]:
+        """Each place, with what is to be put there."""
+        yield from self._attributes
+        by_identity, converters = self._by_identity, self._converters
+        for module_name, module in list(sys.modules.items()):
+            if module_name.partition(".")[0] in _UNTOUCHED or type(module) is not ModuleType:
+                continue
+            for name, value in list(module.__dict__.items()):
+                found = by_identity.get(id(value))
+                if found is not None and found[0] is value:
+                    yield module, name, found[1]
+                elif type(value) in converters and _may_switch(module_name):
+                    yield module, name, converters[type(value)](value)
+
+
+def _may_switch(module_name: str) -> bool:
+    """Whether code of the module may come to a point while it holds a lock of its own."""
+    top = module_name.partition(".")[0]
+    return top == "concurrent" or (top not in sys.stdlib_module_names and top != "runtime")
+
+
+@contextmanager
+def substituted(substitutes: Substitutes) -> Generator[None]:
+    """Have everything in place for the length of a block."""
+    before: list[tuple[Any, str, Any]] = []
+    try:
+        for owner, name, substitute in substitutes.places():
+            before.append((owner, name, owner.__dict__.get(name, _MISSING)))
+            setattr(owner, name, substitute)
+        yield
+    finally:
+        for owner, name, original in reversed(before):
+            if original is _MISSING:  # it was inherited
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)

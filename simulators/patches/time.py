@@ -1,0 +1,74 @@
+"""Time as simulated code sees it: it stands still while anything can run."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from simulators.clocks import EPOCH, START
+from simulators.patches.substitution import Substitutes
+from simulators.scheduling import Scheduler, scheduler_here
+
+
+def substitute(substitutes: Substitutes) -> None:
+    """Clocks, and sleep."""
+    for name, start in (("time", EPOCH), ("monotonic", START), ("perf_counter", START)):
+        substitutes.everywhere(time, name, _clock(getattr(time, name), start))
+        substitutes.everywhere(time, f"{name}_ns", _clock_ns(getattr(time, f"{name}_ns"), start))
+    for name in ("localtime", "gmtime", "ctime"):
+        substitutes.everywhere(time, name, _calendar(getattr(time, name)))
+    substitutes.everywhere(time, "strftime", _strftime)
+    substitutes.everywhere(time, "sleep", _sleep)
+
+
+def _clock(real: Callable[[], float], start: float) -> Callable[[], float]:
+    def now() -> float:
+        scheduler = scheduler_here()
+        return real() if scheduler is None else start + scheduler.now
+
+    return now
+
+
+def _clock_ns(real: Callable[[], int], start: float) -> Callable[[], int]:
+    def now() -> int:
+        scheduler = scheduler_here()
+        return real() if scheduler is None else int(start) * 10**9 + round(scheduler.now * 1e9)
+
+    return now
+
+
+def _calendar(real: Callable[..., Any]) -> Callable[..., Any]:
+    def at(seconds: float | None = None) -> Any:
+        scheduler = scheduler_here()
+        if seconds is None and scheduler is not None:
+            seconds = EPOCH + scheduler.now
+        return real(seconds)
+
+    return at
+
+
+def _strftime(format: str, moment: Any = None) -> str:  # noqa: A002 - its name in the standard library
+    if moment is None:
+        scheduler = scheduler_here()
+        moment = _localtime(None if scheduler is None else EPOCH + scheduler.now)
+    return _real_strftime(format, moment)
+
+
+def _sleep(seconds: float) -> None:
+    scheduler = scheduler_here()
+    if scheduler is None:
+        _real_sleep(seconds)
+        return
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    sleep(scheduler, seconds)
+
+
+def sleep(scheduler: Scheduler, seconds: float) -> None:
+    """Go on after so many seconds of virtual time."""
+    if seconds > 0:
+        scheduler.block("sleep", f"{seconds:g} s to pass", seconds)
+    elif scheduler.level:
+        scheduler.pause("sleep")
+
+
+_real_sleep, _real_strftime, _localtime = time.sleep, time.strftime, time.localtime
