@@ -31,6 +31,8 @@ class Settings:
     log_prints: bool = False
     #: seconds that an interrupted flow gives its running tasks before it leaves them behind
     interrupt_grace: float = 3.0
+    #: whether clusters on other machines must be reached by TLS
+    require_tls: bool = False
 
 
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -106,6 +108,7 @@ _READERS = {
     "log_level": _read_level,
     "log_prints": _read_bool,
     "interrupt_grace": _read_seconds,
+    "require_tls": _read_bool,
 }
 _read: Settings | None = None
 _changed: ContextVar[Settings | None] = ContextVar("flows_settings", default=None)

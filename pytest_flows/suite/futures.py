@@ -8,7 +8,7 @@ import pytest
 
 from pytest_flows.assertions import assert_history
 from pytest_flows.suite.base import Observe, SuiteBase
-from pytest_flows.suite.gates import Gate, Ledger
+from pytest_flows.suite.gates import Gate, Ledger, known
 from pytest_flows.suite.tasks import (
     add,
     add_async,
@@ -233,6 +233,7 @@ class CancellationTests(SuiteBase):
         async def cancels() -> str:
             future = call_async.submit(blocks)
             await gate.wait_async()
+            await known(lambda: future.get_state().is_running())
             future.cancel()
             state = await future.wait_async(20)
             return state.name if state else "still there"

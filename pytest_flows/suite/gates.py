@@ -5,6 +5,7 @@ Files, since a runner need not share memory with the test. Every wait has a cond
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,15 @@ class Gate:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Nobody opened {self.path.name} within {limit} seconds")
             await sleep(_PAUSE)
+
+
+async def known(condition: Callable[[], bool], limit: float = _LIMIT) -> None:
+    """Wait until the driver knows what has happened elsewhere: reports of workers take their time."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not known within {limit} seconds")
+        await sleep(_PAUSE)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ class Caller:
 
     __slots__ = ("_attempts", "_environment", "_loop", "_on_loops", "_wake")
 
+    foresees = False
+
     def __init__(
         self, environment: Environment, loop: Callable[[], asyncio.AbstractEventLoop] | None = None
     ) -> None:
@@ -34,6 +36,9 @@ class Caller:
         """Keep the attempt until the caller takes it."""
         self._attempts.append(attempt)
         self.wake()
+
+    def foresee(self, attempt: Attempt) -> None:
+        """Never called: the caller makes attempts one by one."""
 
     def stop(self, attempt: Attempt) -> None:
         """End the attempt."""

@@ -47,6 +47,14 @@ class Place(Protocol):
     def stop(self, attempt: Attempt) -> None:
         """End the attempt."""
 
+    @property
+    def foresees(self) -> bool:
+        """Whether it wants to hear of attempts before they can be made."""
+        ...
+
+    def foresee(self, attempt: Attempt) -> None:
+        """Get ready for the attempt."""
+
 
 class Follower:
     """A run that waits for an upstream to settle."""
@@ -143,6 +151,11 @@ class TaskRunDriver:
             self.dispatch(Submitted())
             return
         self.dispatch(Submitted(len(upstream)))
+        if self._place.foresees and all(given.kind == "data" for given in self._task_run.inputs):
+            self._attempt = attempt = self._new_attempt(1)
+            self._place.foresee(attempt)
+            if self.future.settled:  # cancelled meanwhile
+                self._place.stop(attempt)
         for position, (future, allowed) in enumerate(upstream):
             follower = Follower(self, position, allowed)
             if not future.when_settled(follower):
@@ -266,7 +279,17 @@ class TaskRunDriver:
         self._alarm = clock.call_at(moment, partial(self.dispatch, AlarmRang(command.attempt)))
 
     def _run_attempt(self, number: int) -> None:
-        self._attempt = attempt = Attempt(
+        attempt = self._attempt
+        if attempt is None or attempt.number != number:  # not foreseen
+            self._attempt = attempt = self._new_attempt(number)
+        try:
+            self._place.submit(attempt)
+        except Exception as error:  # a task runner may raise anything
+            message = f"The task runner could not take the task run: {describe(error)}"
+            self.dispatch(Refused(number, message, error))
+
+    def _new_attempt(self, number: int) -> Attempt:
+        return Attempt(
             self._call,
             number,
             self._run_count,
@@ -278,11 +301,6 @@ class TaskRunDriver:
             self._loop,
             log_prints=self._log_prints,
         )
-        try:
-            self._place.submit(attempt)
-        except Exception as error:  # a task runner may raise anything
-            message = f"The task runner could not take the task run: {describe(error)}"
-            self.dispatch(Refused(number, message, error))
 
     def _stop_attempt(self) -> None:
         attempt = self._attempt
@@ -299,6 +317,8 @@ class TaskRunDriver:
             callbacks = self.future.settle()
             if self._scope is not None:
                 self._scope.ended(self._task_run, state)
+        if self._attempt is not None and self._lifecycle.attempt < self._attempt.number:
+            self._place.stop(self._attempt)  # foreseen, and not asked for
         self._attempt = None
         self._upstream = []
         followers: list[Follower] = []

@@ -56,7 +56,7 @@ def hear(attempt: Attempt, message: Message, kept: Callable[[bytes], Any]) -> No
     if kind in {RETURNED, CACHED}:
         attempt.report(Returned(number, kept(body), cached=kind == CACHED))
     elif kind == ADOPTED:
-        attempt.report(Returned(number, pickle.loads(body)))  # noqa: S301 - written by our own worker
+        attempt.report(_adopted(number, body))
     elif kind in {RAISED, FAILED}:
         attempt.report(Raised(number, unpack_exception(body), retriable=kind == RAISED))
     elif kind == STOPPED:
@@ -68,6 +68,14 @@ def hear(attempt: Attempt, message: Message, kept: Callable[[bytes], Any]) -> No
     elif kind == SKIPPED:
         error = NotSerializable("The result of an upstream run is not where it was expected.")
         attempt.report(Refused(number, describe(error), error))
+
+
+def _adopted(number: int, body: bytes) -> Returned | Raised:
+    try:
+        return Returned(number, pickle.loads(body))  # noqa: S301 - written by our own worker
+    except Exception as error:  # a class that cannot be imported here, most often
+        problem = NotSerializable(f"The state that the task returned cannot be read here: {describe(error)}")
+        return Raised(number, problem, retriable=False)
 
 
 _AFTER_START = frozenset({STARTED, RETURNED, ADOPTED, RAISED, FAILED, STOPPED})

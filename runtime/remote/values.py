@@ -1,12 +1,12 @@
 """Results and exceptions as bytes: checked where they are made, so that reading them cannot fail later."""
 
 import asyncio
-import builtins
 import concurrent.futures
 import inspect
 import pickle
 import traceback
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, cast
 
 import cloudpickle
@@ -44,6 +44,15 @@ class RemoteResult(ResultReference):
         if self._value is _UNREAD:
             self._value = pickle.loads(self.inline) if self.inline else self.fetch_from_worker()  # noqa: S301 - written by our own worker
         return self._value
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the result can be had without asking anybody."""
+        return bool(self.inline) or self._value is not _UNREAD
+
+    def keep(self, value: Any) -> None:
+        """The result is ``value``: nobody need fetch it any more."""
+        self._value = value
 
     @abstractmethod
     def fetch_from_worker(self) -> Any:
@@ -115,8 +124,10 @@ def pack_exception(error: BaseException) -> bytes:
     """An exception as bytes, with the place where it was raised; a stand-in for one that cannot travel."""
     text = _traceback_of(error)
     try:
-        body = dump((error, text))
-        read, _ = pickle.loads(body)  # noqa: S301 - written one line above
+        # As parts: others, such as Dask, change how exceptions as a whole are pickled.
+        parts = error.__reduce_ex__(5)
+        body = dump((parts, text))
+        read = _built(*pickle.loads(body)[0])  # noqa: S301 - written one line above
         if type(read).__name__ == type(error).__name__ and describe(read) == describe(error):
             return body
     except Exception:  # the user's exceptions may do anything when they are pickled
@@ -127,30 +138,34 @@ def pack_exception(error: BaseException) -> bytes:
 def unpack_exception(body: bytes) -> BaseException:
     """The exception that :func:`pack_exception` wrote."""
     try:
-        read = pickle.loads(body)  # noqa: S301 - written by our own worker
+        parts, text = pickle.loads(body)  # noqa: S301 - written by our own worker
+        exception = _built(*parts)
     except Exception as error:  # its class cannot be imported here
         return NotSerializable(f"The exception that the task raised cannot be read here: {describe(error)}")
-    if len(read) == 2:
-        exception, text = read
-    else:
-        name, base, message, text = read
-        exception = _surrogate(name, getattr(builtins, base), message)
     exception.__cause__ = RemoteTraceback(text)
+    return exception
+
+
+def _built(make: Callable[..., BaseException], args: tuple[Any, ...], state: Any = None) -> BaseException:
+    exception = make(*args)
+    if state:
+        exception.__setstate__(state)
     return exception
 
 
 def _pack_surrogate(error: BaseException, text: str) -> bytes:
     base = next(kind for kind in type(error).__mro__ if kind.__module__ == "builtins")
-    return pickle.dumps((type(error).__name__, base.__name__, describe(error), text), protocol=5)
+    parts = (_surrogate, (type(error).__name__, base, describe(error)))
+    return pickle.dumps((parts, text), protocol=5)
 
 
 def _surrogate(name: str, base: type[BaseException], message: str) -> BaseException:
     """An exception of the same name, caught by the same ``except`` where that names a built-in one."""
-    for parent in (base, Exception if issubclass(base, Exception) else BaseException):
+    for parent in base.__mro__:
         try:
             kind = type(name, (parent,), {"__module__": __name__, "__doc__": Surrogate.__doc__})
             return cast("BaseException", kind(message))
-        except Exception:  # noqa: S112 - such as UnicodeDecodeError, which takes five arguments
+        except TypeError:  # such as UnicodeDecodeError, which takes five arguments
             continue
     raise AssertionError("BaseException takes any argument")
 
@@ -169,6 +184,7 @@ def _refuse_bound_to_process(value: Any) -> None:
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
         raise TypeError("a generator belongs to the process that made it; return a list instead")
     if inspect.iscoroutine(value):
+        value.close()  # nobody will await it
         raise TypeError("a coroutine belongs to the process that made it; await it, or make the task async")
 
 

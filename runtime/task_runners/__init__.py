@@ -8,10 +8,24 @@ from runtime.task_runners.sequential import SequentialTaskRunner
 
 if TYPE_CHECKING:
     from runtime.task_runners.concurrent import ConcurrentTaskRunner
+    from runtime.task_runners.dask import DaskTaskRunner, get_async_dask_client, get_dask_client
 
-__all__ = ["BaseTaskRunner", "ConcurrentTaskRunner", "SequentialTaskRunner", "TaskConcurrencyType"]
+__all__ = [
+    "BaseTaskRunner",
+    "ConcurrentTaskRunner",
+    "DaskTaskRunner",
+    "SequentialTaskRunner",
+    "TaskConcurrencyType",
+    "get_async_dask_client",
+    "get_dask_client",
+]
 
-_LAZY = {"ConcurrentTaskRunner": "runtime.task_runners.concurrent"}
+_LAZY = {
+    "ConcurrentTaskRunner": "runtime.task_runners.concurrent",
+    "DaskTaskRunner": "runtime.task_runners.dask",
+    "get_async_dask_client": "runtime.task_runners.dask",
+    "get_dask_client": "runtime.task_runners.dask",
+}
 
 
 def __getattr__(name: str) -> Any:

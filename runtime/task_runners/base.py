@@ -87,6 +87,16 @@ class BaseTaskRunner(ABC):
         An exception means that the call itself is at fault, and fails the run. May be called on any thread.
         """
 
+    #: whether the runner wants to hear of attempts before they can be made
+    foresees = False
+
+    def foresee(self, attempt: Attempt) -> None:
+        """Get ready for an attempt that will be submitted once its upstream runs have completed.
+
+        If all goes well the very same attempt is submitted then; else it is stopped. It must not report
+        before.
+        """
+
     @abstractmethod
     def stop(self, attempt: Attempt) -> None:
         """End the attempt as soon as can be, and give its slot to others at once. Called on any thread."""

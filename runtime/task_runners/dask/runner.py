@@ -1,0 +1,232 @@
+"""Tasks on a Dask cluster: one that is started for the flow, or one that is there."""
+
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+from uuid import uuid4
+
+from dask.base import get_annotations
+from distributed import Client
+
+from runtime.envelope import Attempt
+from runtime.exceptions import CrashedRun
+from runtime.futures import PrefectFuture
+from runtime.lifecycle import Lost, Refused, describe
+from runtime.logging import ENGINE
+from runtime.remote import Packer
+from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
+from runtime.task_runners.dask.clusters import (
+    attempts_run_once,
+    check_address,
+    cluster_class,
+    connected,
+    temporary_cluster,
+)
+from runtime.task_runners.dask.scheduler import OneAttempt
+from runtime.task_runners.dask.traffic import Sent, Traffic
+
+#: Seconds in which results that are still referred to are fetched from a cluster that is about to go.
+KEEP_WITHIN = 60
+#: The annotations that the scheduler is told.
+_ANNOTATIONS = ("priority", "resources", "workers", "allow_other_workers")
+
+
+class DaskTaskRunner(BaseTaskRunner):
+    """Runs tasks on Dask.
+
+    Without arguments it starts a cluster of worker processes on this machine for each flow run; scripts
+    must then call flows under ``if __name__ == "__main__":``.
+
+    Args:
+        address: of a scheduler that is running, such as ``"tcp://127.0.0.1:8786"``.
+        cluster: a Dask cluster that is running.
+        cluster_class: what makes a temporary cluster: a class, a function, or the path of one such as
+            ``"dask_cloudprovider.aws.FargateCluster"``.
+        cluster_kwargs: arguments for ``cluster_class``.
+        adapt_kwargs: arguments for ``cluster.adapt``; the temporary cluster grows and shrinks if given.
+        client_kwargs: arguments for ``distributed.Client``.
+        performance_report_path: where to write Dask's report of the run, as HTML.
+    """
+
+    def __init__(
+        self,
+        cluster: Any = None,
+        address: str | None = None,
+        cluster_class: "str | Callable[..., Any] | None" = None,
+        cluster_kwargs: dict[str, Any] | None = None,
+        adapt_kwargs: dict[str, Any] | None = None,
+        client_kwargs: dict[str, Any] | None = None,
+        performance_report_path: str | None = None,
+    ) -> None:
+        _check(cluster, address, cluster_class, cluster_kwargs, adapt_kwargs, client_kwargs)
+        super().__init__(
+            cluster=cluster,
+            address=address,
+            cluster_class=cluster_class,
+            cluster_kwargs=cluster_kwargs,
+            adapt_kwargs=adapt_kwargs,
+            client_kwargs=client_kwargs,
+            performance_report_path=performance_report_path,
+        )
+        self._client: Client | None = None
+
+    foresees = True
+
+    @property
+    def concurrency_type(self) -> TaskConcurrencyType:
+        """Parallel."""
+        return TaskConcurrencyType.PARALLEL
+
+    @property
+    def client(self) -> Client:
+        """The client that calls go through. Raises ``RuntimeError`` where the runner is not started."""
+        if self._client is None:
+            raise RuntimeError(f"{self.name} is not started: submit tasks inside of a flow that uses it.")
+        return self._client
+
+    def open(self) -> None:
+        """Start a cluster, or join one."""
+        settings = self._settings
+        self._open = ExitStack()
+        with ExitStack() as stack:
+            cluster = target = settings["cluster"] or settings["address"]
+            if target is None:
+                cluster = target = stack.enter_context(
+                    temporary_cluster(
+                        cluster_class(settings["cluster_class"]),
+                        settings["cluster_kwargs"] or {},
+                        settings["adapt_kwargs"] or {},
+                    )
+                )
+            elif isinstance(target, str):
+                check_address(target)
+                ENGINE.info("Connecting to an existing Dask cluster at %s", target)
+            client: Any = stack.enter_context(
+                connected(target, settings["client_kwargs"] or {}, settings["performance_report_path"])
+            )
+            token = uuid4().hex[:8]
+            traffic = Traffic(client, token, client.scheduler.address)
+            stack.enter_context(attempts_run_once(client, cluster, OneAttempt(token, traffic.topic)))
+            traffic.begin()
+            stack.callback(client.sync, traffic.end)
+            self._packer = Packer()
+            self._traffic = traffic
+            self._client = client
+            self._open = stack.pop_all()
+
+    def close(self) -> None:
+        """Fetch the results that somebody still refers to, and leave the cluster."""
+        with self._open:
+            try:
+                self._traffic.keep_results(KEEP_WITHIN)
+            finally:
+                self._client = None
+
+    def submit(self, attempt: Attempt) -> None:
+        """Send the attempt to the scheduler. Raises ``NotSerializable`` where it cannot travel."""
+        _ = self.environment  # raises where the runner is not started
+        ahead: Sent | None = attempt.handle
+        if ahead is not None:
+            self._traffic.confirm(ahead, lambda: self._send_after_all(attempt))
+        else:
+            self._send(attempt, confirmed=True)
+
+    def foresee(self, attempt: Attempt) -> None:
+        """Send the attempt along with its upstream, where all of that is under way on this cluster."""
+        try:
+            self._send(attempt, confirmed=False)
+        except Exception:
+            return  # it is sent, or refused, when its time has come; or never, where its upstream failed
+
+    def stop(self, attempt: Attempt) -> None:
+        """End the attempt: on its way, in the scheduler, or on its worker."""
+        sent: Sent | None = attempt.handle
+        if sent is not None:
+            self._traffic.withdraw(sent)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DaskTaskRunner) and self._portable() == other._portable()
+
+    __hash__ = BaseTaskRunner.__hash__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._portable())
+
+    def _portable(self) -> dict[str, Any]:
+        """The settings as another process can use them: a cluster is known by its address there."""
+        cluster = self._settings["cluster"]
+        if cluster is None:
+            return self._settings
+        return {**self._settings, "cluster": None, "address": cluster.scheduler_address}
+
+    def _send_after_all(self, attempt: Attempt) -> None:
+        try:
+            self._send(attempt, confirmed=True)
+        except Exception as error:  # what submit() would have raised
+            message = f"The task runner could not take the task run: {describe(error)}"
+            attempt.report(Refused(attempt.number, message, error))
+
+    def _send(self, attempt: Attempt, *, confirmed: bool) -> None:
+        traffic = self._traffic
+
+        def refer(future: "PrefectFuture[Any]") -> Sent | None:
+            sent = traffic.sent_for(future)
+            if sent is None and not future.settled:
+                raise _NotOurs
+            if sent is not None and confirmed and sent.is_dead:
+                raise CrashedRun(f"The result of upstream task run '{future.task_run.name}' was lost.")
+            return sent
+
+        id = traffic.next_id(attempt)  # noqa: A001 - the word for it
+        try:
+            packed = self._packer.pack(attempt, id, refer)
+        except CrashedRun as error:
+            if confirmed:
+                attempt.report(Lost(attempt.number, str(error)))
+            return
+        sent = Sent(id, attempt, packed, _annotations(attempt), confirmed=confirmed)
+        traffic.send(sent, (packed.definition, packed.surroundings))
+
+
+def _rebuild(kind: type[DaskTaskRunner], settings: dict[str, Any]) -> DaskTaskRunner:
+    return kind(**settings)
+
+
+class _NotOurs(Exception):
+    """An upstream run that is under way somewhere else."""
+
+
+def _check(
+    cluster: Any, address: Any, cluster_class: Any, cluster_kwargs: Any, adapt_kwargs: Any, client_kwargs: Any
+) -> None:
+    """Raise ``ValueError`` for arguments that contradict each other."""
+    temporary = {
+        "cluster_class": cluster_class,
+        "cluster_kwargs": cluster_kwargs,
+        "adapt_kwargs": adapt_kwargs,
+    }
+    given = [name for name, value in temporary.items() if value]
+    existing = [name for name, value in {"address": address, "cluster": cluster}.items() if value is not None]
+    if len(existing) > 1 or (existing and given):
+        raise ValueError(
+            f"DaskTaskRunner cannot use {' and '.join(existing + given)} together: {existing[0]} names a "
+            "cluster that is there, and the others describe one that is to be started."
+        )
+    for name, kwargs in {"cluster_kwargs": cluster_kwargs, "client_kwargs": client_kwargs}.items():
+        if kwargs and "asynchronous" in kwargs:
+            raise ValueError(f"{name} must not hold 'asynchronous': the task runner sees to that itself.")
+
+
+def _annotations(attempt: Attempt) -> dict[str, Any]:
+    given = attempt.context.run(get_annotations)
+    if not given:
+        return {}
+    if "retries" in given:
+        warnings.warn(
+            "dask.annotate(retries=...) has no effect on tasks: Dask would run them again behind the flow's "
+            f"back. Use @task(retries={given['retries']!r}).",
+            UserWarning,
+            stacklevel=2,
+        )
+    return {name: given[name] for name in _ANNOTATIONS if name in given}

@@ -1,0 +1,43 @@
+"""What is asked of Dask's scheduler: an attempt runs once, whatever becomes of it."""
+
+from typing import Any
+
+from distributed.diagnostics.plugin import SchedulerPlugin
+
+
+class OneAttempt(SchedulerPlugin):
+    """Keeps the scheduler from running again what belongs to one driver. All else it leaves alone.
+
+    By itself a scheduler runs a task anew when its worker dies, and also when its result dies with the
+    worker that held it. Here the driver decides: retries are its business.
+    """
+
+    _scheduler: Any
+
+    def __init__(self, token: str, topic: str) -> None:
+        self.name = f"flows-{token}"
+        self._token = token
+        self._topic = topic
+
+    def update_graph(self, scheduler: Any, *, tasks: list[Any], **kwargs: Any) -> None:
+        """The first worker that dies of a task, or with it, is the last."""
+        del kwargs
+        self._scheduler = scheduler
+        for key in tasks:
+            if self._is_ours(key):
+                scheduler.tasks[key].suspicious = scheduler.allowed_failures
+
+    def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
+        """A result is data from now on, with no recipe to make it again."""
+        del args, kwargs
+        if finish == "memory" and start == "processing" and self._is_ours(key):
+            self._scheduler.tasks[key].run_spec = None
+
+    def log_event(self, topic: str, msg: Any) -> None:
+        """What was sent to the driver need not be kept."""
+        del msg
+        if topic == self._topic:
+            self._scheduler._broker.truncate(topic)
+
+    def _is_ours(self, key: Any) -> bool:
+        return isinstance(key, str) and self._token in key

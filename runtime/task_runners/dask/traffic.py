@@ -1,0 +1,468 @@
+"""Between the driver of a flow run and its Dask cluster: calls go out in batches, reports come in.
+
+All that changes here does so on the loop of the Dask client; other threads only put things into a queue.
+
+Calls that go ahead
+-------------------
+A run whose upstream runs are still under way is sent along with them, so that the scheduler can start
+it the moment they are done, wherever that is best; waiting for the driver would cost a round trip for
+each link of a chain. Such a call counts only when the engine asks for the attempt and all that it
+refers to turned out as foreseen; until then what it reports is kept back. Otherwise it is withdrawn,
+and sent again with what is right by then.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import Context
+from itertools import groupby
+from threading import Lock
+from typing import Any, cast
+from weakref import WeakSet
+
+from dask import config
+from dask._task_spec import Alias
+from distributed import KilledWorker, Variable
+
+from runtime.envelope import Attempt
+from runtime.exceptions import CrashedRun
+from runtime.futures import PrefectFuture
+from runtime.lifecycle import Lost, Refused, describe
+from runtime.logging import ENGINE
+from runtime.remote import Message, PackedCall, Parcel, RemoteResult, hear
+from runtime.remote.messages import ADOPTED, CACHED, RETURNED, STARTED
+from runtime.runs import TaskRun
+from runtime.task_runners.dask.worker import run_attempt, stop_attempt, variable_name
+
+#: Seconds between two looks at whether scheduler and workers are still there.
+LOOK_INTERVAL = 0.1
+#: Seconds that a scheduler may be silent for.
+SCHEDULER_PATIENCE = 5.0
+#: Seconds between the end of a task on the cluster and the report of it, at most.
+REPORT_PATIENCE = 5.0
+#: Bytes of calls that go into one graph.
+BATCH_BYTES = 4_000_000
+
+_WITH_VALUE = frozenset({RETURNED, CACHED, ADOPTED})
+
+
+class Sent:
+    """One attempt on the cluster."""
+
+    __slots__ = (
+        "annotations",
+        "attempt",
+        "call",
+        "confirmed",
+        "finished_at",
+        "future",
+        "has_value",
+        "id",
+        "kept_back",
+        "key",
+        "sent_again",
+        "task_run",
+        "upstream",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the word for it
+        attempt: Attempt,
+        packed: PackedCall,
+        annotations: dict[str, Any],
+        *,
+        confirmed: bool,
+    ) -> None:
+        self.id = id
+        #: Dask's name for it: the id, unless it had to be sent again
+        self.key = id
+        #: None once it has ended
+        self.attempt: Attempt | None = attempt
+        self.task_run = attempt.task_run
+        self.call = packed.body
+        #: what it needs, kept on the cluster until it has ended
+        self.upstream: list[Sent] = packed.upstream
+        self.annotations = annotations
+        #: whether the engine has asked for it
+        self.confirmed = confirmed
+        self.kept_back: list[Message] = []
+        #: Dask's future; its value stays on the cluster for as long as this exists
+        self.future: Any = None
+        self.worker: str | None = None
+        #: whether its value lies on the cluster
+        self.has_value = False
+        self.sent_again = False
+        #: when the cluster was first seen to be done with it
+        self.finished_at: float | None = None
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the cluster has given it up."""
+        return self.future is not None and self.future.status in _DEAD
+
+
+class DaskResult(RemoteResult):
+    """A result on a Dask worker, kept there for as long as this exists."""
+
+    __slots__ = ("_traffic", "sent")
+
+    def __init__(self, traffic: "Traffic", sent: Sent, inline: bytes) -> None:
+        super().__init__(inline)
+        self._traffic = traffic
+        self.sent = sent
+
+    def fetch_from_worker(self) -> Any:
+        """The result, by way of the scheduler. Raises ``CrashedRun`` where it is lost."""
+        return self._traffic.fetch(self.sent)
+
+
+class Traffic:
+    """The attempts of one flow run on a cluster."""
+
+    def __init__(self, client: Any, token: str, address: str) -> None:
+        self.client = client
+        self.token = token
+        self.topic = f"flows-{token}"
+        #: where the scheduler is, for messages
+        self._address = address
+        self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop
+        # nothing of the submitter's context may be seen here, such as its annotations
+        self._context = Context()
+        self._lock = Lock()
+        self._queue: deque[Sent] = deque()
+        self._flush_planned = False
+        self._under_way: dict[str, Sent] = {}
+        self._latest: dict[TaskRun, Sent] = {}
+        self._parcels: dict[str, Any] = {}
+        self._results: WeakSet[DaskResult] = WeakSet()
+        self._chores: set[asyncio.Future[Any]] = set()
+        self._number = 0
+        self._silent_since: float | None = None
+        #: why nothing can be sent any more
+        self._gone: str | None = None
+
+    def begin(self) -> None:
+        """Listen to workers, and look after what is under way."""
+        self.client.subscribe_topic(self.topic, self._heard)
+        self._on_loop(lambda: self._start(self._look_after()))
+
+    def next_id(self, attempt: Attempt) -> str:
+        """A name that no other attempt has, on a cluster that serves many drivers."""
+        with self._lock:
+            self._number += 1
+            return f"{attempt.task_run.name}-{self.token}-{self._number}"
+
+    def send(self, sent: Sent, parcels: tuple[Parcel, Parcel]) -> None:
+        """Send a call on its way."""
+        attempt = sent.attempt
+        if attempt is not None:
+            attempt.handle = sent
+        with self._lock:
+            for parcel in parcels:
+                if parcel.key not in self._parcels:
+                    self._parcels[parcel.key] = None
+                    self._on_loop(self._leave, parcel)
+            self._under_way[sent.id] = sent
+            self._latest[sent.task_run] = sent
+            self._queue.append(sent)
+            if self._flush_planned:
+                return
+            self._flush_planned = True
+        self._on_loop(self._flush)
+
+    def confirm(self, sent: Sent, otherwise: Callable[[], None]) -> None:
+        """The engine asks for an attempt that went ahead: it counts, or ``otherwise`` is called."""
+        self._on_loop(self._confirm, sent, otherwise)
+
+    def withdraw(self, sent: Sent) -> None:
+        """End an attempt, wherever it is. What it still reports, if it runs, is heard."""
+        self._on_loop(lambda: self._start(self._withdraw(sent)))
+
+    def sent_for(self, future: "PrefectFuture[Any]") -> Sent | None:
+        """The attempt that makes, or made, the result of an upstream run; None where it is not ours."""
+        if not future.settled:
+            return self._latest.get(future.task_run)
+        data = future.get_state().data
+        if (
+            isinstance(data, DaskResult)
+            and data.sent.future is not None
+            and data.sent.future.client is self.client
+        ):
+            return None if data.is_here and data.sent.is_dead else data.sent
+        return None
+
+    def fetch(self, sent: Sent) -> Any:
+        """The value of an attempt that ended well. Blocks; raises ``CrashedRun`` where it is lost."""
+        future = sent.future
+        if future is None or self._loop.is_closed():
+            raise CrashedRun(f"The result of task run '{sent.task_run.name}' went with its cluster.")
+        got = asyncio.run_coroutine_threadsafe(self._gather([future]), self._loop)
+        while True:
+            try:
+                return got.result(timeout=LOOK_INTERVAL)[0]
+            except TimeoutError:
+                if got.done() or self._gone is not None or self.client.status == "closed":
+                    got.cancel()
+                    raise _lost_result(sent, self._gone or "The cluster is closed.") from None
+            except (KilledWorker, asyncio.CancelledError) as error:
+                raise _lost_result(sent, describe(error)) from error
+
+    def keep_results(self, within: float) -> None:
+        """Fetch what anybody still refers to: the cluster is about to go."""
+        wanted = [result for result in self._results if not result.is_here]
+        if wanted and self._gone is None:
+            futures = [result.sent.future for result in wanted]
+            got = asyncio.run_coroutine_threadsafe(self._gather(futures, errors="skip"), self._loop)
+            with suppress(TimeoutError):
+                for result, value in zip(wanted, got.result(within), strict=True):
+                    if value is not _MISSING:
+                        result.keep(value)
+
+    async def end(self) -> None:
+        """Leave the scheduler as it was; called on the loop."""
+        for chore in list(self._chores):
+            chore.cancel()
+        for variable in self._parcels.values():
+            if variable is not None:
+                variable.delete()
+        with suppress(ValueError):
+            self.client.unsubscribe_topic(self.topic)
+
+    # On the loop
+
+    def _on_loop(self, do: Callable[..., object], *args: Any) -> None:
+        self._loop.call_soon_threadsafe(do, *args, context=self._context)
+
+    def _start(self, awaitable: Awaitable[Any]) -> None:
+        chore = asyncio.ensure_future(awaitable)
+        self._chores.add(chore)
+        chore.add_done_callback(self._chores.discard)
+
+    def _leave(self, parcel: Parcel) -> None:
+        """Leave a parcel with the scheduler, where workers ask for it."""
+        self._parcels[parcel.key] = variable = _variable(variable_name(self.topic, parcel.key), self.client)
+        self._start(variable.set(parcel.body))
+
+    def _flush(self) -> None:
+        """Send what has gathered, in order, as few graphs."""
+        with self._lock:
+            queue, self._queue = self._queue, deque()
+            self._flush_planned = False
+        for annotations, group in groupby(queue, key=lambda sent: sent.annotations):
+            batch: list[Sent] = []
+            size = 0
+            for sent in group:
+                batch.append(sent)
+                size += len(sent.call)
+                if size > BATCH_BYTES:
+                    self._send_batch(batch, annotations)
+                    batch, size = [], 0
+            if batch:
+                self._send_batch(batch, annotations)
+
+    def _send_batch(self, batch: list[Sent], annotations: dict[str, Any]) -> None:
+        batch = [sent for sent in batch if sent.id in self._under_way]
+        if self._gone is not None or not batch:
+            for sent in batch:
+                self._lost(sent, self._gone or "")
+            return
+        try:
+            with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+                futures = self.client.map(
+                    run_attempt,
+                    [sent.id for sent in batch],
+                    [sent.call for sent in batch],
+                    [[Alias(upstream.key) for upstream in sent.upstream] for sent in batch],
+                    key=[sent.key for sent in batch],
+                    topic=self.topic,
+                    pure=False,
+                    **annotations,
+                )
+        except Exception as error:  # Dask may raise anything, such as for a worker that it does not know
+            for sent in batch:
+                self._refused(sent, error)
+            return
+        for sent, future in zip(batch, futures, strict=True):
+            sent.future = future
+
+    def _heard(self, event: tuple[float, list[tuple[str, str, str, bytes]]]) -> None:
+        for name, kind, worker, body in event[1]:
+            sent = self._under_way.get(name)
+            if sent is not None:
+                self._hear(sent, Message(kind, worker, body))
+
+    def _hear(self, sent: Sent, message: Message) -> None:
+        if not sent.confirmed:
+            sent.kept_back.append(message)
+            sent.has_value = message.kind in _WITH_VALUE
+            return
+        attempt = sent.attempt
+        if attempt is None:
+            return
+        if sent.worker is None:
+            sent.worker = message.worker
+        elif sent.worker != message.worker and message.kind == STARTED:
+            self._second_start(sent, message.worker)
+            return
+        if message.is_last:
+            sent.has_value = message.kind in _WITH_VALUE
+            self._ended(sent)
+        try:
+            hear(attempt, message, lambda inline: self._result(sent, inline))
+        except Exception as error:  # a bug, which must not make a run hang
+            ENGINE.exception("A report of task run '%s' could not be heard", sent.task_run.name)
+            attempt.report(Lost(attempt.number, f"Its report could not be heard: {describe(error)}"))
+
+    def _result(self, sent: Sent, inline: bytes) -> DaskResult:
+        result = DaskResult(self, sent, inline)
+        self._results.add(result)
+        return result
+
+    def _ended(self, sent: Sent) -> None:
+        """Nothing more is to be heard of an attempt."""
+        self._under_way.pop(sent.id, None)
+        if self._latest.get(sent.task_run) is sent:
+            del self._latest[sent.task_run]
+        sent.attempt = None
+        sent.upstream = []
+        sent.call = b""
+        if not sent.has_value:
+            sent.future = None
+
+    def _confirm(self, sent: Sent, otherwise: Callable[[], None]) -> None:
+        if sent.attempt is None or sent.is_dead or not all(upstream.has_value for upstream in sent.upstream):
+            self._start(self._withdraw(sent))
+            otherwise()
+            return
+        sent.confirmed = True
+        messages, sent.kept_back = sent.kept_back, []
+        for message in messages:
+            self._hear(sent, message)
+
+    async def _withdraw(self, sent: Sent) -> None:
+        attempt = sent.attempt
+        if attempt is None:
+            return
+        workers = [sent.worker] if sent.worker is not None else None
+        if workers is None or not sent.confirmed:  # it may have begun all the same
+            self._ended(sent)
+            future, sent.future = sent.future, None
+            if future is not None:
+                await self.client.cancel([future])
+        # a worker that is gone cannot be told, and need not be
+        await self.client.run(stop_attempt, sent.id, self.topic, workers=workers, on_error="ignore")
+
+    def _second_start(self, sent: Sent, worker: str) -> None:
+        message = (
+            f"Dask started the task a second time, on {worker}: the worker {sent.worker}, which had started "
+            "it, is gone. It is stopped there, since a task runs again only where it has retries."
+        )
+        ENGINE.warning("Task run '%s': %s", sent.task_run.name, message)
+        sent.worker = worker
+        self._lost(sent, message)
+        self._start(self._stop(sent.id, worker))
+
+    async def _stop(self, id: str, worker: str) -> None:  # noqa: A002 - the word for it
+        await self.client.run(stop_attempt, id, self.topic, workers=[worker], on_error="ignore")
+
+    async def _gather(self, futures: list[Any], errors: str = "raise") -> list[Any]:
+        if errors == "raise":
+            return await self.client.gather(futures, asynchronous=True)
+        values: list[Any] = []
+        for future in futures:
+            try:
+                values.append(await self.client.gather(future, asynchronous=True))
+            except Exception:  # it is lost, and whoever asks for it will be told
+                values.append(_MISSING)
+        return values
+
+    async def _look_after(self) -> None:
+        """See to it that nobody waits for what cannot come."""
+        loop = self._loop
+        while True:
+            began = loop.time()
+            if self._scheduler_is_gone(began):
+                for sent in list(self._under_way.values()):
+                    self._lost(sent, self._gone or "")
+            else:
+                for sent in list(self._under_way.values()):
+                    if sent.future is not None:
+                        self._check(sent, sent.future, began)
+            await asyncio.sleep(max(LOOK_INTERVAL, 20 * (loop.time() - began)))
+
+    def _scheduler_is_gone(self, now: float) -> bool:
+        if self._gone is not None:
+            return True
+        status = self.client.status
+        if status == "running":
+            self._silent_since = None
+            return False
+        if self._silent_since is None:
+            self._silent_since = now
+        if status != "closed" and now - self._silent_since < SCHEDULER_PATIENCE:
+            return False
+        self._gone = f"The Dask scheduler at {self._address} cannot be reached any more."
+        return True
+
+    def _check(self, sent: Sent, future: Any, now: float) -> None:
+        status = future.status
+        if status == "pending":
+            return
+        if status == "finished":
+            if sent.finished_at is None:
+                sent.finished_at = now
+            elif now - sent.finished_at > REPORT_PATIENCE and sent.confirmed:
+                self._lost(sent, "The task ended, but the report of its outcome did not arrive.")
+        elif not sent.confirmed:
+            return  # whoever asks for it will find that it cannot be used
+        elif status == "error":
+            self._start(self._errs(sent, future))
+        elif lost := [upstream for upstream in sent.upstream if upstream.is_dead]:
+            self._lost(
+                sent, f"The result of its upstream run '{lost[0].task_run.name}' was lost with its worker."
+            )
+        elif not sent.sent_again:  # another call of its batch had lost its upstream; Dask forgets all of them
+            sent.sent_again = True
+            sent.key = f"{sent.id}-again"
+            sent.future = None
+            with self._lock:
+                self._queue.append(sent)
+            self._flush()
+        else:
+            self._lost(sent, "The cluster has forgotten the task.")
+
+    async def _errs(self, sent: Sent, future: Any) -> None:
+        error = await future.exception()
+        if isinstance(error, KilledWorker):
+            self._lost(
+                sent,
+                f"The worker {error.last_worker.address} died while it had the task. Its process was killed, "
+                "ran out of memory or left by itself; the worker's log says which.",
+            )
+        else:
+            self._refused(sent, error)
+
+    def _lost(self, sent: Sent, message: str) -> None:
+        attempt = sent.attempt
+        self._ended(sent)
+        if attempt is not None and sent.confirmed:
+            attempt.report(Lost(attempt.number, message))
+
+    def _refused(self, sent: Sent, error: BaseException) -> None:
+        attempt = sent.attempt
+        self._ended(sent)
+        if attempt is not None and sent.confirmed:
+            message = f"Dask could not run the task: {describe(error)}"
+            attempt.report(Refused(attempt.number, message, error))
+
+
+def _lost_result(sent: Sent, why: str) -> CrashedRun:
+    return CrashedRun(f"The result of task run '{sent.task_run.name}' was lost. {why}")
+
+
+_DEAD = frozenset({"lost", "cancelled", "error"})
+_MISSING = object()
+_variable = cast("Any", Variable)  # its annotations are incomplete

@@ -1,0 +1,156 @@
+"""What is done on Dask's workers: make attempts, and tell the driver of them through the scheduler."""
+
+import asyncio
+import logging
+import threading
+from functools import partial
+from time import monotonic
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from distributed import Worker, get_worker
+from distributed.threadpoolexecutor import thread_state, threads_lock
+from distributed.worker_state_machine import SecedeEvent
+
+from runtime.remote import Message, run, stop
+from runtime.remote.messages import STOPPED
+
+_LOG = logging.getLogger("flows.worker")
+
+#: Seconds between two events of one worker: what is told in between goes along with the next.
+EVENT_INTERVAL = 0.005
+#: Messages that go into one event, about.
+MESSAGES_AT_ONCE = 500
+#: Seconds until a stopped attempt is left behind, where it sits in a call that nothing interrupts.
+STOP_WITHIN = 0.5
+#: Seconds to wait for a task's code, which the driver sends before the first call that needs it.
+CODE_WITHIN = 60
+
+
+def run_attempt(id: str, call: bytes, upstream: list[Any], topic: str) -> Any:  # noqa: A002 - the word for it
+    """Make the attempt. This is what Dask runs, and the only thing of ours that it knows."""
+    worker = get_worker()
+    channel = _channel(worker, topic)
+    key = worker.get_current_task()
+    _places[id] = _Place(key, threading.current_thread(), thread_state.__dict__, monotonic())
+    try:
+        last, value = run(call, upstream, channel.fetch, worker.address, partial(channel.tell, id))
+    finally:
+        abandoned = _places.pop(id, None) is None
+    if not abandoned:
+        channel.tell(id, last)
+    return value
+
+
+async def stop_attempt(id: str, topic: str, dask_worker: Worker) -> None:  # noqa: A002 - the word for it
+    """Stop an attempt on this worker, wherever it is. Called on the worker's loop.
+
+    A thread that sits in a call which cannot be interrupted is left behind, and its slot given to others.
+    """
+    if not stop(id):
+        return
+    until = monotonic() + STOP_WITHIN
+    while id in _places:
+        if monotonic() > until:
+            _leave_behind(dask_worker, id, topic)
+            return
+        await asyncio.sleep(0.01)
+
+
+class Channel:
+    """From one worker to the driver of one flow run, in order. Called from any thread."""
+
+    def __init__(self, worker: Any, topic: str) -> None:
+        self._worker = worker
+        self._topic = topic
+        self._lock = threading.Lock()
+        self._messages: list[tuple[str, str, str, bytes]] = []
+        #: whether it is seen to that the messages are sent
+        self._planned = False
+        self._sent = 0.0
+
+    def tell(self, id: str, message: Message) -> None:  # noqa: A002 - the word for it
+        """Send a message: at once where nothing was sent just before, else along with those that follow."""
+        with self._lock:
+            self._messages.append((id, message.kind, message.worker, message.body))
+            if self._planned and len(self._messages) % MESSAGES_AT_ONCE:
+                return
+            self._planned = True
+        self._worker.loop.add_callback(self._plan)
+
+    def fetch(self, key: str) -> bytes:
+        """The body of a parcel, which the driver left with the scheduler."""
+        found = asyncio.run_coroutine_threadsafe(self._ask(key), self._worker.loop.asyncio_loop)
+        return found.result(CODE_WITHIN)
+
+    async def _ask(self, key: str) -> bytes:
+        scheduler: Any = self._worker.scheduler
+        variable = await scheduler.variable_get(
+            name=variable_name(self._topic, key), client=self._worker.id, timeout=CODE_WITHIN
+        )
+        return variable["value"]
+
+    def _plan(self) -> None:
+        delay = self._sent + EVENT_INTERVAL - monotonic()
+        if delay > 0 and len(self._messages) < MESSAGES_AT_ONCE:
+            self._worker.loop.call_later(delay, self._send)
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        with self._lock:
+            messages, self._messages = self._messages, []
+            self._planned = False
+        if messages:
+            self._sent = monotonic()
+            self._worker.log_event(self._topic, messages)
+
+
+def variable_name(topic: str, key: str) -> str:
+    """Where the scheduler keeps a parcel."""
+    return f"{topic}-{key}"
+
+
+class _Place(NamedTuple):
+    """Where an attempt is made."""
+
+    #: Dask's name for it
+    key: Any
+    thread: threading.Thread
+    #: the thread's own variables in Dask's pool
+    pool: dict[str, Any]
+    since: float
+
+
+def _leave_behind(worker: Worker, id: str, topic: str) -> None:  # noqa: A002 - the word for it
+    """Do for a thread that hangs what ``distributed.secede`` does for the thread that calls it."""
+    place = _places.pop(id, None)
+    if place is None:
+        return
+    _LOG.warning(
+        "A thread is left behind: %s was stopped, but sits in a call that cannot be interrupted.", id
+    )
+    place.pool["proceed"] = False
+    executor = place.pool["executor"]
+    with threads_lock:
+        executor._threads.discard(place.thread)
+        executor._adjust_thread_count()
+    duration = monotonic() - place.since
+    worker.handle_stimulus(
+        SecedeEvent(key=place.key, compute_duration=duration, stimulus_id=f"flows-left-behind-{monotonic()}")
+    )
+    _channel(worker, topic).tell(id, Message(STOPPED, worker.address))
+
+
+def _channel(worker: Worker, topic: str) -> Channel:
+    channels = _channels.get(worker)
+    if channels is None:
+        channels = _channels.setdefault(worker, {})
+    channel = channels.get(topic)
+    if channel is None:
+        channel = channels.setdefault(topic, Channel(worker, topic))
+    return channel
+
+
+_channels: WeakKeyDictionary[Worker, dict[str, Channel]] = WeakKeyDictionary()
+_places: dict[str, _Place] = {}
