@@ -1,0 +1,180 @@
+"""Marks in running code: functions get marked code objects for a while, and then their own ones back.
+
+Functions are found by asking the garbage collector, which knows them all: methods, closures, what decorators
+wrap, lambdas in tables. A walk through modules would miss those that only an object or a frame holds.
+"""
+
+import gc
+import sys
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from threading import Lock
+from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType, ModuleType
+from typing import Any, TypeAlias
+
+from simulators.exceptions import SimulatorError
+from simulators.marks.insertion import Kind, Listener, connect, insert, original
+from simulators.marks.statements import Place, StatementMarks
+
+_Suspended: TypeAlias = (
+    "GeneratorType[Any, Any, Any] | CoroutineType[Any, Any, Any] | AsyncGeneratorType[Any, Any]"
+)
+#: What keeps code, to run it.
+_Holder: TypeAlias = "FunctionType | _Suspended"
+_HOLDERS = {FunctionType, GeneratorType, CoroutineType, AsyncGeneratorType}
+_STATEMENTS = StatementMarks()
+_COMPILED = tuple(EXTENSION_SUFFIXES)
+#: Functions belong to the process, so one marking at a time has them.
+_only = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Unmarked:
+    """Code that was selected and has no marks."""
+
+    name: str
+    file: str
+    #: 0 for a whole file
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.file}:{self.line}): {self.reason}"
+
+
+class Marking:
+    """What is marked now."""
+
+    def __init__(self, files: Container[str], listeners: Mapping[Kind, Listener]) -> None:
+        self._files = files
+        self._listeners = listeners
+        self._selected: dict[str, bool] = {}
+        self._connected: dict[int, tuple[CodeType, CodeType]] = {}
+        self._functions: list[tuple[FunctionType, CodeType]] = []
+        self._unmarked: set[Unmarked] = set()
+        self._modules = 0
+
+    @property
+    def functions(self) -> int:
+        """How many functions have got marks."""
+        return len(self._functions)
+
+    @property
+    def unmarked(self) -> list[Unmarked]:
+        """What was selected and has no marks, in the order of the source."""
+        return sorted(self._unmarked, key=lambda code: (code.file, code.line, code.name))
+
+    def update(self) -> None:
+        """Mark what was imported since; costs nothing where nothing was."""
+        if len(sys.modules) == self._modules:
+            return
+        self._modules = len(sys.modules)
+        for name, module in list(sys.modules.items()):
+            self._consider_module(name, module)
+        for holder in _holders():
+            code = _code_of(holder)
+            if code is None or not self._selects(code) or original(code) is not code:
+                continue
+            if isinstance(holder, FunctionType):
+                self._mark(holder, code)
+            else:
+                self._leave(code, "was under way when the marks were put in")
+
+    def remove(self) -> None:
+        """Give all functions their own code back, also those that marked code has made."""
+        for function, code in self._functions:
+            # Somebody else may have given it another code object since; that one stays.
+            if function.__code__ is self._with_marks(code):
+                function.__code__ = code
+        for holder in _holders():
+            if isinstance(holder, FunctionType) and (code := holder.__code__) is not original(code):
+                holder.__code__ = original(code)
+        # Marked code knows the listener, and the listener may know this marking: do not keep a circle.
+        self._functions.clear()
+        self._connected.clear()
+
+    def _selects(self, code: CodeType) -> bool:
+        file = code.co_filename
+        if file not in self._selected:
+            self._selected[file] = file in self._files
+        return self._selected[file]
+
+    def _mark(self, function: FunctionType, code: CodeType) -> None:
+        marked = self._with_marks(code)
+        if marked is not code:
+            function.__code__ = marked
+            self._functions.append((function, code))
+
+    def _with_marks(self, code: CodeType) -> CodeType:
+        if id(code) not in self._connected:
+            try:
+                marked = connect(_template(code, code.co_filename), self._listeners)
+            except Exception as error:
+                # Code that cannot be taken apart runs as it is.
+                self._leave(code, f"{type(error).__name__}: {error}")
+                marked = code
+            self._connected[id(code)] = code, marked
+        return self._connected[id(code)][1]
+
+    def _leave(self, code: CodeType, reason: str) -> None:
+        unmarked = Unmarked(code.co_qualname, code.co_filename, code.co_firstlineno, reason)
+        self._unmarked.add(unmarked)
+
+    def _consider_module(self, name: str, module: object) -> None:
+        # Straight from its dictionary: a lazy module would load itself.
+        file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+        if isinstance(file, str) and file.endswith(_COMPILED) and file in self._files:
+            self._unmarked.add(Unmarked(name, file, 0, "is compiled, not Python"))
+
+
+@contextmanager
+def marked(files: Container[str], on_statement: Callable[[Place], object]) -> Generator[Marking]:
+    """Marks in the functions of these files: ``on_statement(place)`` is called before each statement.
+
+    It is called by the code itself, in its thread and greenlet. What it raises, the statement raises. It is
+    also called in threads that nobody simulates, and afterwards by generators that are still suspended when
+    the marks are taken out: it must know whom to leave alone.
+
+    Code that runs when the marks are put in goes on without them. Raises ``SimulatorError`` if there are
+    marks already.
+    """
+    if not _only.acquire(blocking=False):
+        raise SimulatorError("Code is marked already, and one exploration at a time can have it")
+    try:
+        if gc.get_freeze_count():
+            gc.unfreeze()  # what is frozen cannot be found
+        marking = Marking(files, {_STATEMENTS: on_statement})
+        try:
+            marking.update()
+            yield marking
+        finally:
+            marking.remove()
+    finally:
+        _only.release()
+
+
+@lru_cache(maxsize=16_384)
+def _template(code: CodeType, file: str) -> CodeType:  # noqa: ARG001 - code objects of different files may be equal
+    return insert(code, (_STATEMENTS,))
+
+
+def _holders() -> Iterator[_Holder]:
+    """All functions, generators and coroutines that there are."""
+    for thing in gc.get_objects():
+        # Not isinstance, which would ask proxies what they stand for.
+        if type(thing) in _HOLDERS:
+            yield thing
+
+
+def _code_of(holder: _Holder) -> CodeType | None:
+    """Its code; None where that has ended."""
+    if isinstance(holder, FunctionType):
+        return holder.__code__
+    if isinstance(holder, GeneratorType):
+        return holder.gi_code if holder.gi_frame else None
+    if isinstance(holder, CoroutineType):
+        return holder.cr_code if holder.cr_frame else None
+    return holder.ag_code if holder.ag_frame else None
