@@ -12,10 +12,13 @@ if TYPE_CHECKING:
         assert_same_outcome,
     )
     from pytest_flows.flow_runs import FlowRuns
+    from pytest_flows.simulating import ScheduleDrift, SharedFixtureWarning
     from pytest_flows.suite import TaskRunnerStandardTestSuite
 
 __all__ = [
     "FlowRuns",
+    "ScheduleDrift",
+    "SharedFixtureWarning",
     "TaskRunnerStandardTestSuite",
     "assert_history",
     "assert_max_concurrency",
@@ -27,6 +30,8 @@ __all__ = [
 # pytest imports this package in every run, also where there is no flow: what needs the runtime comes late.
 _LAZY = {
     "FlowRuns": "pytest_flows.flow_runs",
+    "ScheduleDrift": "pytest_flows.simulating",
+    "SharedFixtureWarning": "pytest_flows.simulating",
     "TaskRunnerStandardTestSuite": "pytest_flows.suite",
     "assert_history": "pytest_flows.assertions",
     "assert_max_concurrency": "pytest_flows.assertions",

@@ -11,6 +11,7 @@ from pytest_flows.sessions import backends_of
 
 if TYPE_CHECKING:
     from pytest_flows.flow_runs import FlowRuns
+    from pytest_flows.simulating import Simulate
     from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner, SequentialTaskRunner
 
 
@@ -55,7 +56,19 @@ def flow_runs() -> "Generator[FlowRuns]":
 
     store = MemoryHistoryStore(keep=None)
     with default_environment(store=store):
-        yield FlowRuns(store)
+        yield FlowRuns()
+
+
+@pytest.fixture
+def simulate(request: pytest.FixtureRequest) -> "Simulate":
+    """``simulate(test)`` runs a function once for each schedule of a search until it fails, flows simulated.
+
+    Takes what ``simulators.check`` takes, returns the Exploration and raises FailureFound. A schedule that
+    fails is shrunk, printed as a line to paste, and tried first in the next session.
+    """
+    from pytest_flows.simulating import Simulate
+
+    return Simulate(request.node)
 
 
 @pytest.fixture(autouse=True)

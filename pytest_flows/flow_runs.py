@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from typing import overload
 from uuid import UUID
 
+from runtime.context import current_environment
 from runtime.exceptions import AmbiguousRunName
 from runtime.history import FlowRunHistory, HistoryStore
 
 
 class FlowRuns(Sequence[FlowRunHistory]):
-    """Histories of outermost flow runs, oldest first, by position, by name, or by id."""
+    """Histories of outermost flow runs, oldest first, by position, by name, or by id.
 
-    def __init__(self, store: HistoryStore) -> None:
-        self._store = store
+    In a simulated run, those of that run.
+    """
+
+    @property
+    def _store(self) -> HistoryStore:
+        return current_environment().store
 
     @overload
     def __getitem__(self, index: int | str | UUID) -> FlowRunHistory: ...

@@ -10,6 +10,10 @@ from pytest_flows.mentions import mentions_flows
 from pytest_flows.options import DECLARED, chosen_names
 
 MARKER = "task_runners(*names): the test runs under these task runners only"
+SIMULATE_MARKER = (
+    "simulate(*, schedules, strategy, seed, points, faults, replay): the test runs once for each schedule of "
+    "a search until it fails, its flows simulated"
+)
 
 _OUR_MODULE = "pytest_flows.fixtures"
 
@@ -28,7 +32,7 @@ def name_for(request: pytest.FixtureRequest) -> str:
 def multiply(metafunc: pytest.Metafunc) -> None:
     """Run the test once under each task runner, if there are several and it runs a flow."""
     chosen = chosen_names(metafunc.config)
-    if len(chosen) < 2 or not _names_are_ours(metafunc):
+    if len(chosen) < 2 or not _names_are_ours(metafunc) or _is_simulated(metafunc):
         return
     marked = metafunc.definition.get_closest_marker("task_runners") is not None
     names = _names_at(metafunc.definition)
@@ -73,6 +77,11 @@ def _names_are_ours(metafunc: pytest.Metafunc) -> bool:
     """Whether nobody has overridden the fixture ``task_runner_name`` for this test."""
     definitions = _definitions(metafunc, "task_runner_name")
     return bool(definitions) and definitions[-1].func.__module__ == _OUR_MODULE
+
+
+def _is_simulated(metafunc: pytest.Metafunc) -> bool:
+    marked = metafunc.definition.get_closest_marker("simulate") is not None
+    return marked or "simulate" in metafunc.fixturenames
 
 
 def _runs_flows(metafunc: pytest.Metafunc) -> bool:

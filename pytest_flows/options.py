@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from pytest_flows.simulation_options import add_simulation_options
+
 #: what task runner a flow has by itself
 DECLARED = "declared"
 #: every task runner whose engine is installed
@@ -21,6 +23,7 @@ def add_options(parser: pytest.Parser) -> None:
         "keeps its settings.",
     )
     parser.addini("task_runner", "the same as --task-runner", type="string", default="")
+    add_simulation_options(parser, group)
 
 
 def chosen_names(config: pytest.Config) -> list[str]:

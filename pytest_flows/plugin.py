@@ -6,8 +6,9 @@ touches the runtime. What does is imported by the fixture or the option that nee
 
 import pytest
 
-from pytest_flows.multiplying import MARKER, multiply, note_unmultiplied, report_unmultiplied
+from pytest_flows.multiplying import MARKER, SIMULATE_MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
+from pytest_flows.replays import report_replays
 from pytest_flows.sessions import backends_of
 from pytest_flows.shadows import describe_shadows
 
@@ -25,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make our markers known."""
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", SIMULATE_MARKER)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -44,8 +46,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     note_unmultiplied(session.config, session.items)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
+    """Run a test that is marked so once for each schedule."""
+    marker = pyfuncitem.get_closest_marker("simulate")
+    if marker is None:
+        return None
+    from pytest_flows.simulating import run_simulated
+
+    run_simulated(pyfuncitem, marker)
+    return True
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the tests that could not be multiplied."""
+    """List the schedules that failed, and the tests that could not be multiplied."""
+    report_replays(terminalreporter)
     report_unmultiplied(terminalreporter)
 
 
