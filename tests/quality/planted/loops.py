@@ -6,45 +6,51 @@ from runtime import flow, task
 
 
 def lost_update_across_await() -> None:
-    """The total is read before the await and written after it."""
+    """The total is read before the await and written after it; another write may lie between."""
     account = {"total": 0}
 
     @task
-    async def add(amount: int) -> None:
-        account["total"] = account["total"] + await price(amount)
+    async def add_slowly(amount: int) -> None:
+        seen = account["total"]
+        await asyncio.sleep(1)
+        account["total"] = seen + amount
 
-    async def price(amount: int) -> int:
-        await asyncio.sleep(0)
-        return amount
+    @task
+    async def add_later(amount: int) -> None:
+        await asyncio.sleep(1)
+        account["total"] += amount
 
     @flow
     async def basket() -> None:
-        add.submit(1)
-        await add.submit(2).wait_async()
+        slow, later = add_slowly.submit(1), add_later.submit(2)
+        await slow.wait_async()
+        await later.wait_async()
 
     asyncio.run(basket())
     assert account["total"] == 3
 
 
 def token_refreshed_twice() -> None:
-    """Two requests find the token expired, and the second refresh makes the first one's token worthless."""
-    session: dict[str, int] = {"token": 0, "valid": 0}
+    """A request finds no token while another one fetches it, and fetches one that makes the other invalid."""
+    session = {"token": 0, "valid": 0}
 
     async def refresh() -> int:
         session["valid"] += 1
         fresh = session["valid"]
-        await asyncio.sleep(0)
+        await asyncio.sleep(1)
         session["token"] = fresh
         return fresh
 
     @task
-    async def request() -> None:
+    async def request(delay: float) -> None:
+        if delay:
+            await asyncio.sleep(delay)
         token = session["token"] or await refresh()
         assert token == session["valid"], "the server no longer knows this token"
 
     @flow
     async def crawl() -> None:
-        first, second = request.submit(), request.submit()
+        first, second = request.submit(0), request.submit(1)
         await first.result_async()
         await second.result_async()
 
@@ -57,20 +63,22 @@ def lock_looked_at() -> None:
     most: list[int] = []
 
     @task
-    async def enter(lock: asyncio.Lock) -> None:
+    async def enter(lock: asyncio.Lock, before: float, after: float) -> None:
+        if before:
+            await asyncio.sleep(before)
         if lock.locked():
             return
-        await asyncio.sleep(0)
+        await asyncio.sleep(after)
         inside.append(1)
         most.append(len(inside))
         async with lock:
-            await asyncio.sleep(0)
+            await asyncio.sleep(1)
         inside.pop()
 
     @flow
     async def door() -> None:
         lock = asyncio.Lock()
-        first, second = enter.submit(lock), enter.submit(lock)
+        first, second = enter.submit(lock, 0, 1), enter.submit(lock, 1, 0)
         await first.wait_async()
         await second.wait_async()
 
@@ -78,26 +86,32 @@ def lock_looked_at() -> None:
     assert max(most) == 1
 
 
-def permit_lost_on_cancel() -> None:
+def permit_lost_on_timeout() -> None:
     """A task that is timed out while it holds the permit never gives it back."""
+    stock = {"ready": False}
 
-    @task(timeout_seconds=3)
-    async def hold(permit: asyncio.Semaphore, work: float) -> None:
+    @task(timeout_seconds=5)
+    async def hold(permit: asyncio.Semaphore) -> None:
         await permit.acquire()
-        await asyncio.sleep(work)
+        while not stock["ready"]:
+            await asyncio.sleep(2)
         permit.release()
 
     @task
-    async def follow(permit: asyncio.Semaphore) -> None:
+    async def fill() -> None:
         await asyncio.sleep(4)
+        stock["ready"] = True
+
+    @task
+    async def follow(permit: asyncio.Semaphore) -> None:
+        await asyncio.sleep(6)
         async with permit:
             pass
 
     @flow
     async def visits() -> None:
         permit = asyncio.Semaphore(1)
-        first, second = hold.submit(permit, 3), follow.submit(permit)
-        await first.wait_async()
-        await second.wait_async()
+        for future in [fill.submit(), hold.submit(permit), follow.submit(permit)]:
+            await future.wait_async()
 
     asyncio.run(visits())

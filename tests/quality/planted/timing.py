@@ -114,7 +114,8 @@ def stale_after_timeout() -> None:
     @flow
     def quote_price() -> tuple[int, int]:
         fresh = refresh.submit()
-        state = fresh.wait(5)
+        time.sleep(1)
+        state = fresh.wait(4)
         shown = 2 if state is not None else price["value"]
         fresh.wait()
         return shown, price["value"]
@@ -164,20 +165,3 @@ def flushed_twice() -> None:
 
     collect()
     assert sent == ["a", "b"]
-
-
-def cancelled_too_late() -> None:
-    """The order is refunded because it was cancelled, and shipped because it was not."""
-    shipped: list[str] = []
-
-    @task
-    def ship() -> None:
-        shipped.append("parcel")
-
-    @flow
-    def order() -> bool:
-        shipping = ship.submit()
-        shipping.cancel()
-        return bool(shipped)
-
-    assert not (order() is False and shipped)
