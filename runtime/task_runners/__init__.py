@@ -9,15 +9,18 @@ from runtime.task_runners.sequential import SequentialTaskRunner
 if TYPE_CHECKING:
     from runtime.task_runners.concurrent import ConcurrentTaskRunner
     from runtime.task_runners.dask import DaskTaskRunner, get_async_dask_client, get_dask_client
+    from runtime.task_runners.ray import RayTaskRunner, remote_options
 
 __all__ = [
     "BaseTaskRunner",
     "ConcurrentTaskRunner",
     "DaskTaskRunner",
+    "RayTaskRunner",
     "SequentialTaskRunner",
     "TaskConcurrencyType",
     "get_async_dask_client",
     "get_dask_client",
+    "remote_options",
 ]
 
 _LAZY = {
@@ -25,6 +28,8 @@ _LAZY = {
     "DaskTaskRunner": "runtime.task_runners.dask",
     "get_async_dask_client": "runtime.task_runners.dask",
     "get_dask_client": "runtime.task_runners.dask",
+    "RayTaskRunner": "runtime.task_runners.ray",
+    "remote_options": "runtime.task_runners.ray",
 }
 
 

@@ -10,7 +10,11 @@ from runtime.hooks import plugins
 from runtime.task_runners.base import BaseTaskRunner
 
 #: class names: a module is imported when its runner is made
-_BUILT_IN = {"sequential": "SequentialTaskRunner", "concurrent": "ConcurrentTaskRunner"}
+_BUILT_IN = {
+    "sequential": "SequentialTaskRunner",
+    "concurrent": "ConcurrentTaskRunner",
+    "ray": "RayTaskRunner",
+}
 
 
 class UnknownTaskRunner(FlowsError, ValueError):

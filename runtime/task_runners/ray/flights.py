@@ -1,0 +1,259 @@
+"""Attempts under way on Ray: hearing how they end, and ending those that are not wanted any more.
+
+Why waiting in rounds
+---------------------
+A callback for each reference costs a switch of threads for each task, a sixth of what Ray itself takes. So
+one thread waits for many references at once: the first that is ready ends the wait, and those that
+follow within a moment are taken along. What is submitted meanwhile is waited for in the next round;
+rounds are short while something happens, and longer while nothing does.
+"""
+
+import pickle
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, cast
+from uuid import uuid4
+from weakref import WeakSet
+
+from runtime.envelope import Attempt
+from runtime.exceptions import CrashedRun
+from runtime.lifecycle import Lost, describe
+from runtime.logging import ENGINE
+from runtime.remote import Message, hear
+from runtime.task_runners.ray.endings import ended
+from runtime.task_runners.ray.instances import RayInstance
+from runtime.task_runners.ray.native import ray
+from runtime.task_runners.ray.results import RayResult
+from runtime.task_runners.ray.worker import Mailbox
+
+_SHORTEST = 0.001
+_LONGEST = 0.05
+#: Seconds for which to collect what is ready, for each reference that is waited for, and at most.
+_COLLECT = 20e-6
+_COLLECT_AT_MOST = 0.02
+#: Seconds that a task has to end after it was interrupted, before its worker is ended.
+_GRACE = 1.0
+#: Seconds to wait for the listener, where Ray is lost.
+_JOIN_LIMIT = 5.0
+#: Seconds that an attempt is under way before there is a mailbox.
+_MAILBOX_AFTER = 0.05
+#: Seconds to wait for messages that are said to be on their way.
+_MAIL_LIMIT = 5.0
+
+
+_NO_MAIL: list[Any] = []
+
+
+class Flight:
+    """One attempt under way."""
+
+    __slots__ = ("attempt", "begun", "heard", "held", "id", "overdue", "report", "value", "worker")
+
+    def __init__(self, id: str, attempt: Attempt, value: Any, report: Any) -> None:  # noqa: A002 - the word for it
+        self.id = id
+        self.begun = time.monotonic()
+        self.attempt = attempt
+        #: Ray's references to the result, and to what is said of it
+        self.value = value
+        self.report = report
+        #: where it runs, once that is known
+        self.worker: str | None = None
+        #: how many of its messages came live
+        self.heard = 0
+        #: its report, while messages from before are missing, and until when to wait for them
+        self.held: tuple[int, list[Any], float] | None = None
+        #: when to end its worker, after it was told to stop
+        self.overdue: float | None = None
+
+
+class Flights:
+    """All attempts of this process that are on Ray."""
+
+    def __init__(self, instance: RayInstance) -> None:
+        self.instance = instance
+        self._new: SimpleQueue[Flight | None] = SimpleQueue()
+        #: by their reports
+        self._waited_for: dict[Any, Flight] = {}
+        self._by_id: dict[str, Flight] = {}
+        self._held: list[Flight] = []
+        self._stopped: deque[Flight] = deque()
+        self._results: WeakSet[RayResult] = WeakSet()
+        self._over = False
+        self._mailbox_name = f"flows-{uuid4().hex}"
+        self._mailbox: Any = None
+        #: the mail that is to come next
+        self._mail: Any = None
+        self._making_mailbox = threading.Lock()
+        self._thread = threading.Thread(target=self._listen, name="flows-ray-listener", daemon=True)
+        instance.on_loss = self._lose
+        self._thread.start()
+
+    def add(self, flight: Flight) -> None:
+        """Hear of this attempt."""
+        self._new.put(flight)
+
+    def mailbox(self, *, needed: bool) -> str:
+        """Where workers are to send messages; ``needed``: it is to be there at once.
+
+        Otherwise it is made when an attempt takes long: it needs a process of its own.
+        """
+        if needed and self._mailbox is None:
+            self._make_mailbox()
+        return self._mailbox_name
+
+    def cancel(self, flight: Flight) -> None:
+        """Interrupt an attempt, and end its worker if it takes no notice."""
+        flight.overdue = time.monotonic() + _GRACE
+        ray.cancel(flight.report, force=False)
+        self._stopped.append(flight)
+
+    def close(self) -> None:
+        """Stop hearing. Results that somebody still holds are fetched, where Ray is about to end."""
+        self._end()
+        if self.instance.lost is not None:
+            return
+        for flight in self._waited_for.values():  # told to stop, and have not yet
+            ray.cancel(flight.report, force=True)
+        if self.instance.ours:
+            for result in list(self._results):
+                with suppress(CrashedRun):
+                    result.fetch()
+        if self._mailbox is not None:
+            ray.kill(self._mailbox)
+
+    def _make_mailbox(self) -> None:
+        with self._making_mailbox:
+            if self._mailbox is None:
+                mailbox = Mailbox.options(name=self._mailbox_name).remote()
+                self._mail = mailbox.take.remote()
+                self._mailbox = mailbox
+
+    def _end(self) -> None:
+        self._over = True
+        self._new.put(None)
+        if threading.current_thread() is not self._thread:
+            # Where Ray is lost, a call to it may never return.
+            self._thread.join(None if self.instance.lost is None else _JOIN_LIMIT)
+
+    def _lose(self, why: str) -> None:
+        """Ray is lost, and so is everything on it."""
+        self._end()
+        self._take_new()
+        for flight in [*self._waited_for.values(), *self._held]:
+            flight.attempt.report(Lost(flight.attempt.number, why))
+        self._waited_for.clear()
+        self._held.clear()
+
+    def _listen(self) -> None:
+        pause = _SHORTEST
+        while not self._over:
+            self._take_new()
+            if not self._waited_for and not self._held:
+                self._admit(self._new.get())
+                pause = _SHORTEST
+                continue
+            try:
+                ready = self._ready(pause)
+                for ref in ready:
+                    self._arrived(ref)
+                self._release_held()
+                self._end_overdue()
+            except Exception as error:  # a connection that broke, most often; nobody may wait for ever
+                if not self._over:
+                    ENGINE.error("Hearing of tasks on Ray failed", exc_info=error)
+                    self.instance.lose(f"Ray is lost: it cannot be asked any more: {describe(error)}")
+                return
+            pause = _SHORTEST if ready else min(pause * 2, _LONGEST)
+
+    def _take_new(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._admit(self._new.get_nowait())
+
+    def _admit(self, flight: Flight | None) -> None:
+        if flight is not None:
+            self._waited_for[flight.report] = flight
+            self._by_id[flight.id] = flight
+
+    def _ready(self, pause: float) -> list[Any]:
+        refs = list(self._waited_for)
+        if self._mail is not None:
+            refs.append(self._mail)
+        elif refs and time.monotonic() - next(iter(self._waited_for.values())).begun > _MAILBOX_AFTER:
+            self._make_mailbox()
+        ready, rest = ray.wait(refs, num_returns=1, timeout=pause, fetch_local=False)
+        if ready and len(rest) > 1:
+            more, _ = ray.wait(
+                rest,
+                num_returns=len(rest),
+                timeout=min(len(rest) * _COLLECT, _COLLECT_AT_MOST),
+                fetch_local=False,
+            )
+            ready += more
+        return ready
+
+    def _arrived(self, ref: Any) -> None:
+        flight = self._waited_for.pop(ref, None)
+        if flight is None:
+            self._take_mail()
+            return
+        try:
+            sent, messages = pickle.loads(ray.get(ref))  # noqa: S301 - written by our own worker
+        except Exception as error:  # Ray may raise anything
+            del self._by_id[flight.id]
+            flight.attempt.report(ended(flight.attempt, flight.worker, error))
+            return
+        if sent > flight.heard:
+            flight.held = (sent, messages, time.monotonic() + _MAIL_LIMIT)
+            self._held.append(flight)
+        else:
+            self._hear_last(flight, messages)
+
+    def _take_mail(self) -> None:
+        try:
+            mail = ray.get(self._mail)
+        except Exception as error:  # the mailbox is being started anew
+            ENGINE.debug("Messages from workers may be missing: %s", error)
+            mail = _NO_MAIL
+            time.sleep(_LONGEST)
+        self._mail = self._mailbox.take.remote()
+        for id_, message in mail:
+            flight = self._by_id.get(id_)
+            if flight is not None:
+                flight.heard += 1
+                flight.worker = message[1]
+                hear(flight.attempt, Message(*message), self._kept(flight))
+
+    def _release_held(self) -> None:
+        if not self._held:
+            return
+        now = time.monotonic()
+        for flight in list(self._held):
+            sent, messages, limit = cast("tuple[int, list[Any], float]", flight.held)
+            if flight.heard >= sent or now >= limit:
+                self._held.remove(flight)
+                self._hear_last(flight, messages)
+
+    def _hear_last(self, flight: Flight, messages: list[Any]) -> None:
+        del self._by_id[flight.id]
+        kept = self._kept(flight)
+        for message in messages:
+            hear(flight.attempt, Message(*message), kept)
+
+    def _kept(self, flight: Flight) -> Any:
+        def kept(inline: bytes) -> RayResult:
+            result = RayResult(inline, flight.value, self.instance)
+            if not inline:
+                self._results.add(result)
+            return result
+
+        return kept
+
+    def _end_overdue(self) -> None:
+        while self._stopped and cast("float", self._stopped[0].overdue) <= time.monotonic():
+            flight = self._stopped.popleft()
+            if flight.report in self._waited_for:
+                ray.cancel(flight.report, force=True)

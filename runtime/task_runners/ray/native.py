@@ -1,0 +1,62 @@
+"""Ray itself, and all that is needed of it beyond its documented interface.
+
+Ray's annotations are incomplete, so its names are untyped here, once, instead of wherever they are used.
+"""
+
+from typing import Any, cast
+
+try:
+    import ray as _ray
+except ImportError as error:
+    raise ImportError("Running tasks on Ray needs Ray: pip install 'pytest-flows[ray]'") from error
+
+from ray import _raylet as _raylet_module
+from ray._private import auto_init_hook, ray_constants, services
+
+ray = cast("Any", _ray)
+_raylet = cast("Any", _raylet_module)
+
+
+def client_address() -> str | None:
+    """Where Ray Client is connected to; None where this process is a driver of its own."""
+    context = ray.util.client.ray.get_context()
+    worker = context.client_worker
+    return str(worker._conn_str) if worker is not None and context.is_connected() else None
+
+
+def gcs_address() -> str:
+    """Where the control process of the Ray in use listens."""
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def raylet_socket() -> str:
+    """The socket file of the raylet that this process is connected to."""
+    return str(ray._private.worker._global_node.raylet_socket_name)
+
+
+def canonical(address: str) -> str:
+    """The address as Ray itself would call it."""
+    return address if "://" in address else str(cast("Any", services).canonicalize_bootstrap_address(address))
+
+
+def read_environment_again() -> None:
+    """Let Ray's native part see how ``RAY_*`` variables are now: it reads them once."""
+    if not ray.is_initialized():
+        _raylet.Config.initialize("")
+        _raylet.AuthenticationTokenLoader.instance().reset_cache()
+
+
+def listen_on_loopback(wanted: bool) -> bool:
+    """Whether a Ray started here is to be reachable from this machine alone; returns what was said before.
+
+    Ray does so on macOS and Windows; elsewhere it listens on all interfaces, whatever address it is given.
+    """
+    constants = cast("Any", ray_constants)
+    before = not constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = not wanted
+    return before
+
+
+def start_nothing_by_accident() -> None:
+    """Calls to Ray that come after its end raise from now on. They would start another Ray."""
+    cast("Any", auto_init_hook).enable_auto_connect = False

@@ -1,0 +1,140 @@
+"""Runs tasks on Ray: one remote call for an attempt, and results that stay where they are."""
+
+import signal
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from itertools import count
+from types import FrameType
+from typing import Any, NoReturn
+from uuid import uuid4
+
+from runtime.envelope import Attempt
+from runtime.futures import PrefectFuture
+from runtime.lifecycle import Lost
+from runtime.remote import Packer, RemoteResult
+from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
+from runtime.task_runners.ray.flights import Flight
+from runtime.task_runners.ray.options import options_in
+from runtime.task_runners.ray.results import RayResult
+from runtime.task_runners.ray.sharing import join, leave
+from runtime.task_runners.ray.worker import pack_call, remote_function
+
+
+class RayTaskRunner(BaseTaskRunner):
+    """Runs tasks in parallel on Ray.
+
+    Where this process is connected to a Ray, that one is used and left as it is. Otherwise the runner
+    connects to ``address`` (``ray://host:port``, ``host:port`` or ``auto``; where there is none, the variable
+    ``RAY_ADDRESS``), or starts a private instance for the length of the flow run. ``init_kwargs`` go to
+    ``ray.init``.
+
+    A private instance listens on the loopback interface alone, asks for a token, has no dashboard and
+    keeps its files in a folder of its own, which is removed.
+    """
+
+    def __init__(self, address: str | None = None, init_kwargs: dict[str, Any] | None = None) -> None:
+        for name in ("address", "ignore_reinit_error"):
+            if init_kwargs and name in init_kwargs:
+                raise ValueError(f"{name!r} cannot be in init_kwargs; there is the argument `address`.")
+        super().__init__(address=address, init_kwargs=dict(init_kwargs or {}))
+        self._address = address
+        self._init_kwargs = dict(init_kwargs or {})
+
+    @property
+    def concurrency_type(self) -> TaskConcurrencyType:
+        """Parallel."""
+        return TaskConcurrencyType.PARALLEL
+
+    def open(self) -> None:
+        """Start Ray, connect to it, or find it."""
+        self._packer = Packer()
+        with ExitStack() as opened:
+            opened.enter_context(_terminated_in_order())
+            self._flights = join(self._address, self._init_kwargs)
+            opened.callback(leave, self._flights)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Bring home the results that somebody may still ask for, and end what :meth:`open` started."""
+        self._opened.close()
+
+    def submit(self, attempt: Attempt) -> None:
+        """Hand the attempt to Ray."""
+        if self.environment and (lost := self._flights.instance.lost) is not None:
+            attempt.report(Lost(attempt.number, lost))
+            return
+        id_ = f"{_PROCESS}-{next(_ids)}"
+        packed = self._packer.pack(attempt, id_, self._refer)
+        told_at_once = attempt.call.definition.policy.timeout is not None
+        call = pack_call(
+            id_,
+            self._flights.mailbox(needed=told_at_once),
+            packed.surroundings,
+            packed.body,
+            [handle.inline or None for handle in packed.upstream],
+            told_at_once=told_at_once,
+        )
+        function = _functions.get(packed.definition.key)
+        if function is None:
+            function = _remembered(
+                packed.definition.key, remote_function(packed.definition, attempt.call.definition.name)
+            )
+        options = options_in(attempt.context)
+        if options:
+            function = function.options(**options)
+        value, report = function.remote(
+            call, *[handle.ref for handle in packed.upstream if not handle.inline]
+        )
+        attempt.handle = flight = Flight(id_, attempt, value, report)
+        self._flights.add(flight)
+        if attempt.stopping:  # since before there was anything to stop
+            self._flights.cancel(flight)
+
+    def stop(self, attempt: Attempt) -> None:
+        """Interrupt the attempt; end its worker where that does not help."""
+        flight: Flight | None = attempt.handle
+        if flight is not None and self._flights.instance.lost is None:
+            self._flights.cancel(flight)
+
+    def _refer(self, future: "PrefectFuture[Any]") -> RemoteResult | None:
+        """The result of an upstream run, as this Ray has it; None for a value from elsewhere."""
+        result = future.get_state().data
+        if isinstance(result, RemoteResult) and result.inline:
+            return result
+        return result if isinstance(result, RayResult) and result.instance is self._flights.instance else None
+
+
+def _remembered(key: str, function: Any) -> Any:
+    while len(_functions) >= _FUNCTIONS_KEPT:
+        _functions.pop(next(iter(_functions)), None)
+    _functions[key] = function
+    return function
+
+
+@contextmanager
+def _terminated_in_order() -> Generator[None]:
+    """Let SIGTERM end the flow like an exit, so that Ray is shut down; where nobody else handles it."""
+    on_main = threading.current_thread() is threading.main_thread()
+    if not on_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    sys.exit(128 + number)
+
+
+#: Attempts of many runners may come to the same worker, and those of many drivers to the same mailbox.
+_PROCESS = uuid4().hex
+_ids = count()
+_FUNCTIONS_KEPT = 512
+#: By the key of the task's code. For all flows of this process: Ray's own table must not grow with them.
+_functions: dict[str, Any] = {}

@@ -1,0 +1,11 @@
+"""The standard tests, on a Ray that runs already."""
+
+import pytest
+
+from pytest_flows.suite import TaskRunnerStandardTestSuite
+
+
+class TestOnRunningRay(TaskRunnerStandardTestSuite):
+    @pytest.fixture
+    def task_runner(self, ray_runner):
+        return ray_runner
