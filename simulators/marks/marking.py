@@ -51,6 +51,8 @@ class Marking:
     def __init__(self, files: Container[str], listeners: Mapping[Kind, Listener]) -> None:
         self._files = files
         self._listeners = listeners
+        #: functions that hear the marks, and would hear themselves for ever
+        self._hearing = [getattr(listener, "__func__", listener) for listener in listeners.values()]
         self._selected: dict[str, bool] = {}
         self._connected: dict[int, tuple[CodeType, CodeType]] = {}
         self._functions: list[tuple[FunctionType, CodeType]] = []
@@ -78,10 +80,10 @@ class Marking:
             code = _code_of(holder)
             if code is None or not self._selects(code) or original(code) is not code:
                 continue
-            if isinstance(holder, FunctionType):
-                self._mark(holder, code)
-            else:
+            if not isinstance(holder, FunctionType):
                 self._leave(code, "was under way when the marks were put in")
+            elif holder not in self._hearing:
+                self._mark(holder, code)
 
     def remove(self) -> None:
         """Give all functions their own code back, also those that marked code has made."""
@@ -136,7 +138,7 @@ def marked(files: Container[str], on_statement: Callable[[Place], object]) -> Ge
 
     It is called by the code itself, in its thread and greenlet. What it raises, the statement raises. It is
     also called in threads that nobody simulates, and afterwards by generators that are still suspended when
-    the marks are taken out: it must know whom to leave alone.
+    the marks are taken out: it must know whom to leave alone. What it calls must not be marked.
 
     Code that runs when the marks are put in goes on without them. Raises ``SimulatorError`` if there are
     marks already.
