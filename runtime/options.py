@@ -81,12 +81,13 @@ def checked_hooks(hooks: Mapping[StateType, tuple[str, Hooks]]) -> dict[StateTyp
 
 def checked_tags(tags: Iterable[str] | None) -> tuple[str, ...]:
     """Tags in order. Raises ``TypeError`` for one that is no string."""
-    if isinstance(tags, str):
-        raise TypeError(f"tags must be a collection of strings, not the string {tags!r}")
-    for tag in tags or ():
+    if isinstance(tags, str) or not isinstance(cast("object", tags), Iterable | None):
+        raise TypeError(f"tags must be a collection of strings, not {tags!r}")
+    given = tuple(tags or ())
+    for tag in given:
         if not isinstance(cast("object", tag), str):
             raise TypeError(f"tags must be strings, not {tag!r}")
-    return tuple(sorted(set(tags or ())))
+    return tuple(sorted(set(given)))
 
 
 def checked_function(kind: str, function: object) -> Callable[..., Any]:

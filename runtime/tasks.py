@@ -69,6 +69,7 @@ class Task(Generic[P, R]):
         on_completion: Hooks = None,
         on_failure: Hooks = None,
     ) -> None:
+        tags = checked_tags(tags)  # first, since an iterator gives them only once
         self._options = {
             key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}
         }
@@ -99,7 +100,7 @@ class Task(Generic[P, R]):
             ),
             is_async=inspect.iscoroutinefunction(function),
             signature=signature,
-            tags=checked_tags(tags),
+            tags=tags,
             run_name=checked_run_name("task_run_name", task_run_name, signature.parameters),
             hooks=checked_hooks(
                 {
