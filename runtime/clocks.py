@@ -68,7 +68,7 @@ class SystemClock:
             heapq.heappush(self._alarms, (moment, next(self._order), alarm))
             if not self._ringing:
                 self._ringing = True
-                threading.Thread(target=self._ring, name="flows-alarms", daemon=True).start()
+                self._start_thread()
             elif self._alarms[0][2] is alarm:
                 self._changed.notify()
         return alarm
@@ -81,6 +81,9 @@ class SystemClock:
         """Let the alarm thread drop what was cancelled, so that it can end."""
         with self._changed:
             self._changed.notify()
+
+    def _start_thread(self) -> None:
+        threading.Thread(target=self._ring, name="flows-alarms", daemon=True).start()
 
     def _ring(self) -> None:
         while True:
@@ -98,7 +101,13 @@ class SystemClock:
                 heapq.heappop(self._alarms)
             callback, alarm.callback = alarm.callback, None
             if callback is not None:
-                callback()
+                try:
+                    callback()
+                except (
+                    BaseException
+                ):  # a bug, which ends this thread; the other alarms have to ring all the same
+                    self._start_thread()
+                    raise
 
 
 class _SystemAlarm:
