@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 from pydantic import (
@@ -52,12 +53,18 @@ class ParameterValidator:
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     variadic = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
-    named = [name for name, p in inspect.signature(function).parameters.items() if p.kind not in variadic]
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except (NameError, TypeError):  # a type that only the type checker sees
-        hints = {name: hint for name, hint in function.__annotations__.items() if not isinstance(hint, str)}
-    return {name: hints[name] for name in named if name in hints}
+    named = {name for name, p in inspect.signature(function).parameters.items() if p.kind not in variadic}
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    hints: dict[str, Any] = {}
+    # One by one: a type that only the type checker sees must not keep the others from being checked.
+    for name, hint in getattr(function, "__annotations__", {}).items():
+        if name in named:
+            try:
+                alone = SimpleNamespace(__annotations__={name: hint})
+                hints |= get_type_hints(alone, names, include_extras=True)
+            except Exception:  # it is no type, and evaluating it may raise anything  # noqa: S112
+                continue
+    return hints
 
 
 def _adapter(hint: Any) -> TypeAdapter[Any] | None:
