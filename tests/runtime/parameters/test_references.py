@@ -20,7 +20,9 @@ from runtime.states import Completed
 
 def future_of(value: Any, number: int = 1) -> PrefectFuture[Any]:
     run = TaskRun(UUID(int=number, version=4), "add", "a087a829", 0, None)
-    future: PrefectFuture[Any] = PrefectFuture(run, Journal(SystemClock(), None), Completed(data=value))
+    future: PrefectFuture[Any] = PrefectFuture(
+        run, Journal(SystemClock(), None, threading.RLock()), Completed(data=value)
+    )
     future.settle()
     return future
 
