@@ -5,7 +5,7 @@ from simulators.exploration import Exploration, check, explore, replay
 from simulators.failures import Failure, FailureFound
 from simulators.points import access, checkpoint
 from simulators.runner import SimulatedTaskRunner
-from simulators.schedules import Decision, Schedule
+from simulators.schedules import Decision, Points, Schedule
 from simulators.shrinking import shrink
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Exploration",
     "Failure",
     "FailureFound",
+    "Points",
     "Schedule",
     "SimulatedTaskRunner",
     "access",

@@ -130,6 +130,8 @@ class Executor:
         self._test = test
         self._context = context
         self._runner: Runner = runner
+        #: code whose statements should be points and are not, and why
+        self.unmarked: list[str] = []
         #: outlines of histories that were looked at and found in order
         self._in_order: set[int] = set()
 

@@ -2,22 +2,16 @@
 
 import gc
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable
-from contextlib import ExitStack, contextmanager
-from contextvars import copy_context
-from functools import partial
+from collections.abc import Collection, Iterable
+from types import ModuleType
 from typing import Any
 
-from runtime.context import environment
-from runtime.hooks import hookimpl, plugins
+from simulators.conditions import Conditions
 from simulators.exceptions import SimulatorError
-from simulators.execution import Execution, Executor, Test
+from simulators.execution import Execution, Test
 from simulators.failures import Failure, FailureFound
-from simulators.patches import patched
-from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Points, Runner, Schedule
-from simulators.scheduling import LEVELS, active
-from simulators.simulation import STEP_LIMIT, Simulation, simulation_here
+from simulators.simulation import STEP_LIMIT
 from simulators.stacks import Stacks
 from simulators.strategies import Exhaustive, Fifo, Replay, Strategy, strategy_called
 
@@ -43,6 +37,8 @@ class Exploration:
         self.outcomes: Counter[Any] = Counter()
         #: how many different orders of state changes were seen
         self.distinct_histories = 0
+        #: code whose statements should have been points and are not, and why
+        self.unmarked: list[str] = []
 
     @property
     def certificate(self) -> str:
@@ -75,6 +71,7 @@ def explore(
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
     allow: Collection[str] = (),
+    modules: Iterable[ModuleType] | None = None,
 ) -> Exploration:
     """Run ``test`` under many schedules and say what came of it.
 
@@ -91,15 +88,26 @@ def explore(
         stacks: ``"threads"`` for code that depends on which thread it is on.
         step_limit: operations after which a run is said to go on for ever.
         allow: what the test may have of the world outside, ``"sockets"`` or ``"processes"``.
+        modules: whose statements are points; None: those of the project that the test belongs to.
     """
-    _check(points, schedules, faults)
+    if schedules is not None and schedules < 1:
+        raise SimulatorError(f"schedules must be 1 or more, or None, not {schedules}")
+    if tuple(faults):
+        raise SimulatorError("Faults are not simulated yet")
+    conditions = Conditions(
+        points=points,
+        seed=seed,
+        runner=runner,
+        stacks=stacks,
+        step_limit=step_limit,
+        allow=allow,
+        modules=None if modules is None else tuple(modules),
+    )
     chosen = strategy_called(strategy, seed)
     limit = schedules if schedules is not None else _limit(chosen)
     exploration = Exploration(seed, points, chosen.name)
     seen: set[int] = set()
-    again = partial(_executor, test, points, seed, runner, stacks, step_limit, allow)
-    name = getattr(test, "__name__", type(test).__name__)
-    with again() as executor:
+    with conditions.executor(test) as executor:
         while limit is None or exploration.executions < limit:
             if not chosen.begin():
                 exploration.complete = chosen.exhausts
@@ -112,9 +120,10 @@ def explore(
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)
             if execution.failed:
-                exploration.failures.append(Failure(execution, exploration.executions, name, again))
+                exploration.failures.append(Failure(execution, exploration.executions, test, conditions))
                 if stop_on_failure:
                     break
+        exploration.unmarked = executor.unmarked
     exploration.distinct_histories = len(seen)
     return exploration
 
@@ -131,6 +140,7 @@ def check(
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
     allow: Collection[str] = (),
+    modules: Iterable[ModuleType] | None = None,
 ) -> Exploration:
     """Raise :class:`FailureFound` where ``test`` fails under some schedule. See :func:`explore`."""
     exploration = explore(
@@ -144,6 +154,7 @@ def check(
         stacks=stacks,
         step_limit=step_limit,
         allow=allow,
+        modules=modules,
     )
     if exploration.failures:
         failure = exploration.failures[0]
@@ -152,96 +163,25 @@ def check(
 
 
 def replay(
-    test: Test, schedule: Schedule | str, *, stacks: Stacks = "greenlets", allow: Collection[str] = ()
+    test: Test,
+    schedule: Schedule | str,
+    *,
+    stacks: Stacks = "greenlets",
+    allow: Collection[str] = (),
+    modules: Iterable[ModuleType] | None = None,
 ) -> Execution:
-    """Run ``test`` once under a schedule, or its token. Does not raise what the test raises."""
+    """Run ``test`` once under a schedule, or its token. Does not raise what the test raises.
+
+    Where the code is not what it was, ``divergence`` says at which decision the record was left.
+    """
     followed = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
+    chosen = None if modules is None else tuple(modules)
+    conditions = Conditions.of(followed, stacks=stacks, allow=allow, modules=chosen)
     strategy = Replay(followed)
-    with _executor(test, followed.points, followed.seed, followed.runner, stacks, allow=allow) as executor:
+    with conditions.executor(test) as executor:
         strategy.begin()
         return executor.run(strategy)
 
 
-@contextmanager
-def _executor(
-    test: Test,
-    points: Points,
-    seed: int,
-    runner: Runner,
-    stacks: Stacks,
-    step_limit: int = STEP_LIMIT,
-    allow: Collection[str] = (),
-) -> Generator[Executor]:
-    """A simulation with everything in place, for as many runs as one likes."""
-    if simulation_here() is not None:
-        raise SimulatorError(
-            "This is called in a simulated run; an exploration cannot begin inside of another."
-        )
-    simulation = Simulation(points, seed, stacks, limit=step_limit)
-    with ExitStack() as around:
-        around.callback(simulation.close)
-        around.enter_context(environment(**_parts(simulation)))
-        context = simulation.scheduler.context = copy_context()
-        if runner == "simulated":
-            around.enter_context(_simulated_runners())
-        around.enter_context(patched(allow))
-        around.enter_context(active(simulation.scheduler))
-        around.enter_context(_without_collections())
-        yield Executor(simulation, test, context, runner)
-
-
-def _parts(simulation: Simulation) -> dict[str, Any]:
-    made = simulation.environment
-    return {"clock": made.clock, "identities": made.identities, "threads": made.threads, "store": made.store}
-
-
-@contextmanager
-def _simulated_runners() -> Generator[None]:
-    """Every flow of a simulated run gets a simulated task runner."""
-    plugin = _RunnerChoice()
-    plugins().register(plugin)
-    try:
-        yield
-    finally:
-        plugins().unregister(plugin)
-
-
-class _RunnerChoice:
-    def __init__(self) -> None:
-        self._runner = SimulatedTaskRunner()
-
-    @hookimpl(tryfirst=True)
-    def flows_select_task_runner(self, flow: str, declared: Any) -> Any:
-        del flow, declared
-        return self._runner if simulation_here() is not None else None
-
-
-@contextmanager
-def _without_collections() -> Generator[None]:
-    """No garbage is collected at points that nobody chose.
-
-    What is there already is set aside, so that collections between schedules stay short.
-    """
-    enabled = gc.isenabled()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if enabled:
-            gc.enable()
-
-
 def _limit(strategy: Strategy) -> int | None:
     return None if isinstance(strategy, Exhaustive | Fifo | Replay) else DEFAULT_SCHEDULES
-
-
-def _check(points: Points, schedules: int | None, faults: Iterable[Any]) -> None:
-    if points not in LEVELS:
-        raise SimulatorError(f"Points are {', '.join(LEVELS)}, not {points!r}")
-    if schedules is not None and schedules < 1:
-        raise SimulatorError(f"schedules must be 1 or more, or None, not {schedules}")
-    if tuple(faults):
-        raise SimulatorError("Faults are not simulated yet")

@@ -1,14 +1,13 @@
 """What an exploration finds: a schedule that fails, the simplest one like it, and how to tell of it."""
 
 import traceback
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 from runtime.history import FlowRunHistory
-from simulators.execution import Execution, Executor
+from simulators.conditions import Conditions
+from simulators.execution import Execution, Test
 from simulators.places import is_passed_over, place_of
 from simulators.reports import Story, text
 from simulators.schedules import Schedule
@@ -19,15 +18,15 @@ from simulators.strategies import Replay, Strategy
 class Failure:
     """A schedule under which the test fails. Its text is the report.
 
-    ``again`` puts everything in place to run the test once more, which shrinking and telling need.
+    It runs the test again, under the same conditions, when its simplest schedule or its story is asked for.
     """
 
     def __init__(
         self,
         execution: Execution,
         schedules: int,
-        test: str,
-        again: Callable[[], AbstractContextManager[Executor]],
+        test: Test,
+        conditions: Conditions,
     ) -> None:
         assert execution.error is not None
         self.error: BaseException = execution.error
@@ -38,13 +37,13 @@ class Failure:
         #: who decided it
         self.strategy = execution.strategy
         self._test = test
-        self._again = again
+        self._conditions = conditions
 
     @cached_property
     def shrunk(self) -> Schedule:
         """The simplest schedule that fails the same way: with the same kind of error at the same place."""
         kind = _kind(self.error)
-        with self._again() as executor:
+        with self._conditions.executor(self._test) as executor:
 
             def still_fails(strategy: Strategy) -> Schedule | None:
                 execution = executor.run(strategy)
@@ -63,19 +62,20 @@ class Failure:
     def story(self) -> Story:
         """All that reports tell."""
         schedule = self.shrunk
-        with self._again() as executor:
+        name = getattr(self._test, "__name__", type(self._test).__name__)
+        with self._conditions.executor(self._test) as executor:
             strategy = Replay(schedule)
             strategy.begin()
             execution = executor.run(strategy, place_of)
             return Story(
-                test=self._test,
+                test=name,
                 error=execution.error or self.error,
                 schedule=schedule,
                 steps=execution.steps,
                 histories=execution.histories,
                 tried=self.schedules,
                 strategy=self.strategy,
-                command=f"simulators.replay({self._test}, {str(schedule)!r})",
+                command=f"simulators.replay({name}, {str(schedule)!r})",
                 deviations_found=len(self.schedule.deviations),
                 root=Path.cwd(),
             )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from types import BuiltinFunctionType
@@ -156,8 +157,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Cancel what still runs on it, and see that through, as ``asyncio.run`` does."""
         tasks = [task for _, task in self.unfinished()]
         if self._scheduler.ending:
-            for task in tasks:  # nothing can be seen through any more; let nobody complain about it
+            for task in tasks:
+                # Nothing can be seen through any more. Ended here and now, it does not end in another run.
                 task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
+                with suppress(RuntimeError):  # one that goes on awaiting, whatever it is told
+                    cast("Coroutine[Any, Any, Any]", task.get_coro()).close()
             return
         for task in tasks:
             task.cancel()

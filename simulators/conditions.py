@@ -1,0 +1,144 @@
+"""The conditions that a test is run under: everything that stays the same from schedule to schedule."""
+
+import gc
+import inspect
+from collections.abc import Callable, Collection, Container, Generator
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from runtime.context import environment
+from runtime.hooks import hookimpl, plugins
+from simulators.exceptions import SimulatorError
+from simulators.execution import Executor, Test
+from simulators.marks import Modules, Place, Project, marked
+from simulators.patches import patched
+from simulators.runner import SimulatedTaskRunner
+from simulators.schedules import Points, Runner, Schedule
+from simulators.scheduling import LEVELS, STATEMENTS, Scheduler, active, scheduler_here
+from simulators.simulation import STEP_LIMIT, Simulation, simulation_here
+from simulators.stacks import Stacks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How tests are simulated. Raises ``SimulatorError`` for conditions that there are not."""
+
+    points: Points = "statements"
+    seed: int = 0
+    runner: Runner = "simulated"
+    stacks: Stacks = "greenlets"
+    #: operations after which a run is said to go on for ever
+    step_limit: int = STEP_LIMIT
+    #: what may be used although a simulation does not control it
+    allow: Collection[str] = ()
+    #: whose statements are points; None: those of the project that the test belongs to
+    modules: tuple[ModuleType, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.points not in LEVELS:
+            raise SimulatorError(f"Points are {', '.join(LEVELS)}, not {self.points!r}")
+
+    @classmethod
+    def of(cls, schedule: Schedule, **others: Any) -> "Conditions":
+        """The conditions that a schedule was recorded under, and ``others`` that it does not know."""
+        return cls(points=schedule.points, seed=schedule.seed, runner=schedule.runner, **others)
+
+    @contextmanager
+    def executor(self, test: Test) -> Generator[Executor]:
+        """A simulation with everything in place, for as many runs of ``test`` as one likes."""
+        if simulation_here() is not None:
+            raise SimulatorError(
+                "This is called in a simulated run; an exploration cannot begin inside of another."
+            )
+        simulation = Simulation(self.points, self.seed, self.stacks, limit=self.step_limit)
+        with ExitStack() as around:
+            around.callback(simulation.close)
+            around.enter_context(environment(**_parts(simulation)))
+            context = simulation.scheduler.context = copy_context()
+            if self.runner == "simulated":
+                around.enter_context(_simulated_runners())
+            around.enter_context(patched(self.allow))
+            around.enter_context(active(simulation.scheduler))
+            executor = Executor(simulation, test, context, self.runner)
+            if LEVELS[self.points] >= STATEMENTS:
+                marking = around.enter_context(marked(self._files(test), _pausing(simulation.scheduler)))
+                executor.unmarked = [str(code) for code in marking.unmarked]
+            around.enter_context(_without_collections())
+            yield executor
+
+    def _files(self, test: Test) -> Container[str]:
+        """The files whose statements are points."""
+        if self.modules is not None:
+            return Modules(*self.modules)
+        here = Path.cwd()
+        file = _file_of(test)
+        return Project(here if file is None or file.is_relative_to(here) else file.parent)
+
+
+def _file_of(test: Test) -> Path | None:
+    function = test.func if isinstance(test, partial) else inspect.unwrap(test)
+    code = getattr(getattr(function, "fn", function), "__code__", None)
+    return Path(code.co_filename).resolve() if code is not None else None
+
+
+def _pausing(scheduler: Scheduler) -> Callable[[Place], None]:
+    """What marks call: the run pauses at each statement, which is named by its file and line."""
+    spots: dict[Place, str] = {}
+
+    def pause(place: Place) -> None:
+        if scheduler_here() is scheduler:
+            spot = spots.get(place)
+            if spot is None:
+                spot = spots[place] = f"{Path(place.file).name}:{place.line}"
+            scheduler.pause("statement", spot=spot)
+
+    return pause
+
+
+def _parts(simulation: Simulation) -> dict[str, Any]:
+    made = simulation.environment
+    return {"clock": made.clock, "identities": made.identities, "threads": made.threads, "store": made.store}
+
+
+@contextmanager
+def _simulated_runners() -> Generator[None]:
+    """Every flow of a simulated run gets a simulated task runner."""
+    plugin = _RunnerChoice()
+    plugins().register(plugin)
+    try:
+        yield
+    finally:
+        plugins().unregister(plugin)
+
+
+class _RunnerChoice:
+    def __init__(self) -> None:
+        self._runner = SimulatedTaskRunner()
+
+    @hookimpl(tryfirst=True)
+    def flows_select_task_runner(self, flow: str, declared: Any) -> Any:
+        del flow, declared
+        return self._runner if simulation_here() is not None else None
+
+
+@contextmanager
+def _without_collections() -> Generator[None]:
+    """No garbage is collected at points that nobody chose.
+
+    What is there already is set aside, so that collections between schedules stay short.
+    """
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if enabled:
+            gc.enable()
