@@ -1,34 +1,45 @@
 """Task runners by name, and how one of them takes the place of what flows declare."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 
 import pytest
 
 from pytest_flows.options import DECLARED
+from pytest_flows.shared import Shared
 from runtime.hooks import hookimpl, plugins
 from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner
-from runtime.task_runners.names import UnknownTaskRunner, make_task_runner, task_runner_names
+from runtime.task_runners.names import (
+    MissingEngine,
+    UnknownTaskRunner,
+    check_task_runner,
+    make_task_runner,
+    task_runner_names,
+)
 
 SIMULATED = "simulated"
+_ON_SHARED = frozenset({"dask", "ray"})
 
 
 def known_names() -> list[str]:
     """The names of all task runners that can be made here."""
-    return [*task_runner_names(), SIMULATED]
+    return [*task_runner_names(installed=True), SIMULATED]
 
 
 class Backends:
-    """The task runners of a session. Each is made when it is first asked for, and once.
+    """The task runners of a session. What they run on is started when it is first asked for, and once.
 
     The first of ``names`` is in use where nothing else is said. Raises ``pytest.UsageError`` for a name
     that no task runner has.
     """
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
-        self._runners: dict[str, BaseTaskRunner] = {}
+    def __init__(self, names: Sequence[str], modules: Callable[[], Iterable[ModuleType]]) -> None:
         for name in names:
-            self.runner(name)
+            _check(name)
+        self._runners: dict[str, BaseTaskRunner] = {}
+        #: what task runners of the session run tasks on
+        self.shared = Shared(modules)
         self._selection = _Selection(self, names[0] if names else DECLARED)
         plugins().register(self._selection)
 
@@ -39,6 +50,9 @@ class Backends:
         """
         if name == DECLARED:
             return ConcurrentTaskRunner()
+        _check(name)
+        if name in _ON_SHARED:
+            return self.shared.task_runner(name)
         if name not in self._runners:
             self._runners[name] = _made(name)
         return self._runners[name]
@@ -46,7 +60,7 @@ class Backends:
     @contextmanager
     def in_use(self, name: str) -> Generator[None]:
         """All flows of this process run under the task runner called ``name``, for the length of a block."""
-        self.runner(name)  # now: a wrong name should not wait for a flow
+        _check(name)  # now: a wrong name should not wait for a flow
         before, self._selection.name = self._selection.name, name
         try:
             yield
@@ -54,8 +68,17 @@ class Backends:
             self._selection.name = before
 
     def close(self) -> None:
-        """Let flows have the task runners that they declare."""
+        """Let flows have the task runners that they declare, and end what was started for the session."""
         plugins().unregister(self._selection)
+        self.shared.close()
+
+
+def _check(name: str) -> None:
+    if name not in {DECLARED, SIMULATED}:
+        try:
+            check_task_runner(name)
+        except (UnknownTaskRunner, MissingEngine) as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 def _made(name: str) -> BaseTaskRunner:
@@ -63,10 +86,7 @@ def _made(name: str) -> BaseTaskRunner:
         from simulators import SimulatedTaskRunner
 
         return SimulatedTaskRunner()
-    try:
-        return make_task_runner(name)
-    except UnknownTaskRunner as error:
-        raise pytest.UsageError(f"{error}, {SIMULATED}") from error
+    return make_task_runner(name)
 
 
 class _Selection:

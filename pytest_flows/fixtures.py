@@ -1,7 +1,8 @@
 """The fixtures. They import the runtime when a test asks for them, not before."""
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -10,9 +11,18 @@ from pytest_flows.options import DECLARED, chosen_names
 from pytest_flows.sessions import backends_of
 
 if TYPE_CHECKING:
+    from distributed import LocalCluster
+
     from pytest_flows.flow_runs import FlowRuns
     from pytest_flows.simulating import Simulate
-    from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner, SequentialTaskRunner
+    from runtime.task_runners import (
+        BaseTaskRunner,
+        ConcurrentTaskRunner,
+        DaskTaskRunner,
+        RayTaskRunner,
+        SequentialTaskRunner,
+    )
+    from simulators import SimulatedTaskRunner
 
 
 @pytest.fixture
@@ -41,6 +51,57 @@ def sequential_task_runner(pytestconfig: pytest.Config) -> "SequentialTaskRunner
 def concurrent_task_runner(pytestconfig: pytest.Config) -> "ConcurrentTaskRunner":
     """A ConcurrentTaskRunner, for ``flow.with_options(task_runner=...)``."""
     return cast("ConcurrentTaskRunner", backends_of(pytestconfig).runner("concurrent"))
+
+
+@pytest.fixture
+def dask_task_runner(dask_cluster: "LocalCluster") -> "DaskTaskRunner":
+    """A DaskTaskRunner on ``dask_cluster``, for ``flow.with_options(task_runner=...)``."""
+    from runtime.task_runners import DaskTaskRunner
+
+    return DaskTaskRunner(cluster=dask_cluster)
+
+
+@pytest.fixture
+def ray_task_runner(ray_instance: "RayTaskRunner") -> "RayTaskRunner":
+    """A RayTaskRunner on ``ray_instance``, for ``flow.with_options(task_runner=...)``."""
+    from runtime.task_runners import RayTaskRunner
+
+    del ray_instance
+    return RayTaskRunner()
+
+
+@pytest.fixture
+def simulated_task_runner(pytestconfig: pytest.Config) -> "SimulatedTaskRunner":
+    """A SimulatedTaskRunner: one schedule in virtual time, for ``flow.with_options(task_runner=...)``."""
+    return cast("SimulatedTaskRunner", backends_of(pytestconfig).runner("simulated"))
+
+
+@pytest.fixture
+def dask_cluster(pytestconfig: pytest.Config) -> "Generator[LocalCluster]":
+    """The Dask cluster of the session, two workers in threads; a new one after a test that changed it."""
+    shared = backends_of(pytestconfig).shared
+    yield shared.dask_cluster()
+    shared.renew_dask_cluster()
+
+
+@pytest.fixture
+def dask_cluster_factory(pytestconfig: pytest.Config) -> "Generator[Callable[..., LocalCluster]]":
+    """Makes Dask clusters for this test: ``dask_cluster_factory(n_workers=1, processes=True)``."""
+    from pytest_flows.clusters import dask_cluster
+
+    backends_of(pytestconfig).shared.send_modules()
+    with ExitStack() as started:
+
+        def start(**settings: Any) -> "LocalCluster":
+            return started.enter_context(dask_cluster(**settings))
+
+        yield start
+
+
+@pytest.fixture
+def ray_instance(pytestconfig: pytest.Config) -> "RayTaskRunner":
+    """The Ray of the session, of two CPUs: the started task runner that keeps it, and that others share."""
+    return backends_of(pytestconfig).shared.ray()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from pytest_flows.multiplying import MARKER, SIMULATE_MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
 from pytest_flows.replays import report_replays
-from pytest_flows.sessions import backends_of
+from pytest_flows.sessions import backends_of, note_modules
 from pytest_flows.shadows import describe_shadows
 
 # pytest does so by itself for what a wheel installed, not for what is worked on.
@@ -42,7 +42,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Look for tests that could not be multiplied."""
+    """Remember where tests are, and which of them could not be multiplied."""
+    note_modules(session.config, session.items)
     note_unmultiplied(session.config, session.items)
 
 

@@ -1,6 +1,9 @@
 """The task runners of one pytest session: nothing of the runtime is imported before they are needed."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +18,27 @@ def backends_of(config: pytest.Config) -> "Backends":
     if _BACKENDS not in config.stash:
         from pytest_flows.backends import Backends
 
-        config.stash[_BACKENDS] = backends = Backends(chosen_names(config))
+        config.stash[_BACKENDS] = backends = Backends(chosen_names(config), lambda: _modules(config))
         config.add_cleanup(backends.close)
     return config.stash[_BACKENDS]
 
 
+def note_modules(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Remember the modules that tests are in."""
+    found = {item.getparent(pytest.Module) for item in items}
+    config.stash[_TEST_MODULES] = {module.obj for module in found if module is not None}
+
+
+def _modules(config: pytest.Config) -> Iterable[ModuleType]:
+    """The modules of tests, and the conftest files."""
+    plugins: Iterable[Any] = config.pluginmanager.get_plugins()
+    conftests = {plugin for plugin in plugins if _is_conftest(plugin)}
+    return conftests | config.stash.get(_TEST_MODULES, set[ModuleType]())
+
+
+def _is_conftest(plugin: object) -> bool:
+    return isinstance(plugin, ModuleType) and Path(plugin.__file__ or "").name == "conftest.py"
+
+
 _BACKENDS = pytest.StashKey["Backends"]()
+_TEST_MODULES = pytest.StashKey[set[ModuleType]]()

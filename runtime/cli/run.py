@@ -18,7 +18,7 @@ from runtime.exceptions import ParameterTypeError
 from runtime.flows import Flow
 from runtime.hooks import plugins
 from runtime.states import Crashed, State
-from runtime.task_runners.names import UnknownTaskRunner, make_task_runner
+from runtime.task_runners.names import MissingEngine, UnknownTaskRunner, make_task_runner
 
 _HELP = """Run a flow, show its log, and sum up its task runs.
 
@@ -87,7 +87,7 @@ def _under(flow: Flow[..., Any], name: str) -> Flow[..., Any]:
     """The flow with another task runner; one that declares that very kind keeps its settings."""
     try:
         runner = make_task_runner(name)
-    except (UnknownTaskRunner, ImportError) as error:
+    except (UnknownTaskRunner, MissingEngine) as error:
         raise click.ClickException(str(error)) from error
     return flow if type(flow.task_runner) is type(runner) else flow.with_options(task_runner=runner)
 

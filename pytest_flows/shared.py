@@ -1,0 +1,92 @@
+"""The one Dask cluster and the one Ray of a session. Neither is imported before it is needed."""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from runtime.task_runners import BaseTaskRunner
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
+
+    from runtime.task_runners import RayTaskRunner
+
+_RAY_SETTINGS = {"num_cpus": 2}
+
+
+class Shared:
+    """Starts what is asked for, once, and ends it with the session.
+
+    ``modules`` tells which modules are the suite's own: their code travels as it is, since workers could
+    not import it, or would import something else.
+    """
+
+    def __init__(self, modules: Callable[[], Iterable[ModuleType]]) -> None:
+        self._modules = modules
+        self._session = ExitStack()
+        self._dask = ExitStack()
+        self._cluster: LocalCluster | None = None
+        self._ray: RayTaskRunner | None = None
+        self._sending = False
+
+    def dask_cluster(self) -> "LocalCluster":
+        """The Dask cluster of the session."""
+        from pytest_flows.clusters import dask_cluster
+
+        self.send_modules()
+        if self._cluster is None:
+            self._cluster = self._dask.enter_context(dask_cluster())
+        return self._cluster
+
+    def renew_dask_cluster(self) -> None:
+        """Give up a cluster on which a test has left something, or stopped a worker."""
+        from pytest_flows.clusters import is_untouched
+
+        if self._cluster is not None and not is_untouched(self._cluster):
+            self._cluster = None
+            self._dask.close()
+
+    def ray(self) -> "RayTaskRunner":
+        """The task runner that keeps the Ray of the session; others find it and use it."""
+        from runtime.task_runners import RayTaskRunner
+
+        self.send_modules()
+        if self._ray is None:
+            self._ray = RayTaskRunner(init_kwargs=_RAY_SETTINGS)
+            self._session.enter_context(self._ray.start())
+        return self._ray
+
+    def task_runner(self, name: str) -> BaseTaskRunner:
+        """A task runner on what is shared: ``dask`` or ``ray``."""
+        from runtime import task_runners
+
+        if name == "dask":
+            return task_runners.DaskTaskRunner(cluster=self.dask_cluster())
+        self.ray()
+        return task_runners.RayTaskRunner()
+
+    def send_modules(self) -> None:
+        """Let the code of the suite travel as it is, from now on."""
+        if not self._sending:
+            self._session.enter_context(_sent_by_value(self._modules()))
+            self._sending = True
+
+    def close(self) -> None:
+        """End what was started."""
+        self._dask.close()
+        self._session.close()
+
+
+@contextmanager
+def _sent_by_value(modules: Iterable[ModuleType]) -> Generator[None]:
+    pickling: Any = import_module("cloudpickle")  # comes with Dask and Ray
+    registered = list(modules)
+    for module in registered:
+        pickling.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in registered:
+            pickling.unregister_pickle_by_value(module)
