@@ -49,9 +49,8 @@ def test_options_stand_in_one_group_with_twins_in_the_configuration(pytester: py
 def test_fixtures_are_explained(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest("--fixtures", "-p", "no:anyio")
 
-    result.stdout.fnmatch_lines(
-        ["task_runner_name*", "*Name of the task runner that all flows run under*", "flow_runs*"]
-    )
+    result.stdout.fnmatch_lines(["*Name of the task runner that all flows run under*"])
+    result.stdout.fnmatch_lines(["*The histories of the flow runs of this test, oldest first.*"])
     result.stdout.no_fnmatch_line("*no docstring available*")
 
 
