@@ -1,6 +1,7 @@
 """What happened: the histories of runs, which state changes make up."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import overload
 from uuid import UUID
@@ -121,14 +122,18 @@ class FlowRunHistory:
     def outline(self) -> "dict[str, list[tuple[State, int, int]]]":
         """State, attempt and run count of each change of each run, by its short name; "" is the flow run.
 
-        Ids in messages are replaced by short names, so that two runs of one flow have the same outline.
+        Ids in messages are replaced by short names, so that two runs of one flow have the same outline. Runs
+        that share a short name are told apart by their order: ``add-0``, ``add-0 (2)``.
         """
-        return {
-            "" if run_id == self.flow_run.id else self.path(changes[0].run): [
+        outline: dict[str, list[tuple[State, int, int]]] = {}
+        namesakes: Counter[str] = Counter()
+        for run_id, changes in self._by_run.items():
+            name = "" if run_id == self.flow_run.id else self.path(changes[0].run)
+            namesakes[name] += 1
+            outline[name if namesakes[name] == 1 else f"{name} ({namesakes[name]})"] = [
                 (self._without_ids(change.state), change.attempt, change.run_count) for change in changes
             ]
-            for run_id, changes in self._by_run.items()
-        }
+        return outline
 
     def to_json(self) -> str:
         """The history as a JSON document, which :meth:`from_json` reads back exactly."""

@@ -13,8 +13,8 @@ from runtime.states import State
 class Story:
     """What happened to a flow run, as a test tells it. Ids, numbers and times count up by themselves."""
 
-    def __init__(self) -> None:
-        self._ids = (UUID(int=number, version=4) for number in itertools.count(1))
+    def __init__(self, first_id: int = 1) -> None:
+        self._ids = (UUID(int=number, version=4) for number in itertools.count(first_id))
         self.flow_run = FlowRun(next(self._ids), "olivine-swan", "outer", created=1_700_000_000.0)
         self.subflow_runs: list[FlowRun] = []
         self.changes: list[StateChange] = []
