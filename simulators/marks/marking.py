@@ -76,10 +76,9 @@ class Marking:
         self._modules = len(sys.modules)
         for name, module in list(sys.modules.items()):
             self._consider_module(name, module)
-        for holder in _holders():
-            code = _code_of(holder)
-            if code is None or not self._selects(code) or original(code) is not code:
-                continue
+        for holder, code in self._selected_code():
+            if original(code) is not code:
+                continue  # made by marked code, or marked before
             if not isinstance(holder, FunctionType):
                 self._leave(code, "was under way when the marks were put in")
             elif holder not in self._hearing:
@@ -91,12 +90,19 @@ class Marking:
             # Somebody else may have given it another code object since; that one stays.
             if function.__code__ is self._with_marks(code):
                 function.__code__ = code
-        for holder in _holders():
-            if isinstance(holder, FunctionType) and (code := holder.__code__) is not original(code):
+        for holder, code in self._selected_code():
+            if isinstance(holder, FunctionType) and original(code) is not code:
                 holder.__code__ = original(code)
         # Marked code knows the listener, and the listener may know this marking: do not keep a circle.
         self._functions.clear()
         self._connected.clear()
+
+    def _selected_code(self) -> Iterator[tuple[_Holder, CodeType]]:
+        """All functions, generators and coroutines that there are in the files, with their code."""
+        for thing in gc.get_objects():
+            # Not isinstance, which would ask proxies what they stand for.
+            if type(thing) in _HOLDERS and (code := _code_of(thing)) is not None and self._selects(code):
+                yield thing, code
 
     def _selects(self, code: CodeType) -> bool:
         file = code.co_filename
@@ -161,14 +167,6 @@ def marked(files: Container[str], on_statement: Callable[[Place], object]) -> Ge
 @lru_cache(maxsize=16_384)
 def _template(code: CodeType, file: str) -> CodeType:  # noqa: ARG001 - code objects of different files may be equal
     return insert(code, (_STATEMENTS,))
-
-
-def _holders() -> Iterator[_Holder]:
-    """All functions, generators and coroutines that there are."""
-    for thing in gc.get_objects():
-        # Not isinstance, which would ask proxies what they stand for.
-        if type(thing) in _HOLDERS:
-            yield thing
 
 
 def _code_of(holder: _Holder) -> CodeType | None:
