@@ -55,7 +55,10 @@ class Conditions:
             raise SimulatorError(
                 "This is called in a simulated run; an exploration cannot begin inside of another."
             )
-        simulation = Simulation(self.points, self.seed, self.stacks, limit=self.step_limit)
+        looks_inside = any(module.__name__.startswith("runtime") for module in self.modules or ())
+        simulation = Simulation(
+            self.points, self.seed, self.stacks, limit=self.step_limit, looks_inside=looks_inside
+        )
         with ExitStack() as around:
             around.callback(simulation.close)
             around.enter_context(environment(**_parts(simulation)))
@@ -133,7 +136,6 @@ def _without_collections() -> Generator[None]:
     What is there already is set aside, so that collections between schedules stay short.
     """
     enabled = gc.isenabled()
-    gc.collect()
     gc.freeze()
     gc.disable()
     try:

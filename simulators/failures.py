@@ -9,7 +9,7 @@ from runtime.history import FlowRunHistory
 from simulators.conditions import Conditions
 from simulators.execution import Execution, Test
 from simulators.places import is_passed_over, place_of
-from simulators.reports import Story, text
+from simulators.reports import Story, page, perfetto, text
 from simulators.schedules import Schedule
 from simulators.shrinking import shrink
 from simulators.strategies import Replay, Strategy
@@ -79,6 +79,14 @@ class Failure:
                 deviations_found=len(self.schedule.deviations),
                 root=Path.cwd(),
             )
+
+    def to_html(self) -> str:
+        """The report as one page that needs nothing else."""
+        return page(self.story)
+
+    def to_perfetto(self) -> str:
+        """The report as a trace, for https://ui.perfetto.dev or chrome://tracing."""
+        return perfetto(self.story)
 
     def __str__(self) -> str:
         return text(self.story)

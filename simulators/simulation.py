@@ -7,6 +7,7 @@ from runtime.history import FlowRunHistory, HistoryStore, StateChange, history_o
 from runtime.runs import FlowRun
 from simulators.clocks import VirtualClock
 from simulators.identities import SeededIdentities
+from simulators.patches.locks import SimulatedRLock
 from simulators.schedules import Points
 from simulators.scheduling import Scheduler, scheduler_here
 from simulators.stacks import Stacks, carriers
@@ -28,7 +29,10 @@ class Simulation:
         stacks: Stacks = "greenlets",
         store: HistoryStore | None = None,
         limit: int = STEP_LIMIT,
+        *,
+        looks_inside: bool = False,
     ) -> None:
+        """``looks_inside``: whether points lie in the runtime's own code, also where it holds its locks."""
         self.seed = seed
         self.carriers = carriers(stacks)
         self.scheduler = Scheduler(self.carriers, points, limit)
@@ -40,7 +44,9 @@ class Simulation:
         self.environment = Environment(
             clock=VirtualClock(self.scheduler),
             identities=self.identities,
-            threads=SimulatedThreads(self.scheduler),
+            threads=SimulatedThreads(self.scheduler, SimulatedRLock)
+            if looks_inside
+            else SimulatedThreads(self.scheduler),
             store=store or self.histories,
         )
         _simulations[self.scheduler] = self

@@ -10,12 +10,16 @@ from runtime.threads import Interrupted
 from simulators.loops import SimulatedLoop
 from simulators.scheduling import Scheduler, Stack
 
+MakeLock = Callable[[], AbstractContextManager[object]]
+_real_rlock: MakeLock = threading.RLock  # taken before anybody replaces it
+
 
 class SimulatedThreads:
     """Gives the engine stacks where it asks for threads."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, make_lock: MakeLock = _real_rlock) -> None:
         self._scheduler = scheduler
+        self._make_lock = make_lock
 
     def start(self, run: Callable[[], None], name: str) -> None:
         """Call ``run`` on a stack of its own."""
@@ -27,15 +31,12 @@ class SimulatedThreads:
         return SimulatedGuard(self._scheduler)
 
     def lock(self) -> AbstractContextManager[object]:
-        """A real lock: nobody takes turns while it is held, so nobody ever waits for it."""
-        return _real_rlock()
+        """A lock for bookkeeping. A real one does where nobody takes turns while it is held."""
+        return self._make_lock()
 
     def start_loop(self, name: str) -> "SimulatedLoopThread":
         """An event loop on a stack of its own."""
         return SimulatedLoopThread(self._scheduler, name)
-
-
-_real_rlock = threading.RLock
 
 
 class SimulatedGuard:

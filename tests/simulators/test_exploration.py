@@ -4,7 +4,9 @@ import pytest
 
 from runtime import flow, task
 from simulators import FailureFound, access, check, checkpoint, explore, replay
+from simulators.conditions import Conditions
 from simulators.exceptions import SimulatorError
+from simulators.strategies import strategy_called
 
 
 def counting(tasks: int = 2, rounds: int = 3):
@@ -79,12 +81,10 @@ def test_a_test_that_never_fails_passes_and_says_no_more_than_was_shown():
 @pytest.mark.parametrize("stacks", ["greenlets", "threads"])
 def test_every_strategy_gives_the_same_runs_again_and_on_threads(strategy, stacks):
     def digests(stacks) -> list[str]:
-        from simulators.exploration import _executor
-        from simulators.strategies import strategy_called
-
         chosen = strategy_called(strategy, 5)
         seen = []
-        with _executor(lambda: counting(2, 1)(), "operations", 5, "simulated", stacks) as executor:
+        conditions = Conditions(points="operations", seed=5, stacks=stacks)
+        with conditions.executor(lambda: counting(2, 1)()) as executor:
             while len(seen) < 10 and chosen.begin():
                 execution = executor.run(chosen)
                 chosen.end(execution)
