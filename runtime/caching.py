@@ -1,6 +1,7 @@
 """Results shared between runs by a key that the task's own function makes of its parameters."""
 
 import hashlib
+import io
 import pickle
 from typing import Any, cast
 
@@ -43,8 +44,32 @@ def task_input_hash(context: TaskRunContext, parameters: dict[str, Any]) -> str 
     None, so no caching, for parameters that cannot be pickled.
     """
     try:
-        # item by item, so that one object used twice and two equal objects make the same key
-        pickled = [pickle.dumps((name, parameters[name]), protocol=5) for name in sorted(parameters)]
+        pickled = [_pickled((name, parameters[name])) for name in sorted(parameters)]
     except Exception:  # the user's values may raise anything
         return None
     return hashlib.sha256(b"".join([context.task_run.task_key.encode(), *pickled])).hexdigest()
+
+
+def _pickled(value: object) -> bytes:
+    """The value as bytes; unless it is large, the same for one object held twice and for two equal ones."""
+    written = _Written()
+    pickler = pickle.Pickler(written, protocol=5)
+    pickler.fast = True  # looks up nothing that it has written before
+    try:
+        pickler.dump(value)
+    except (_TooLarge, ValueError, RecursionError):  # or something that holds itself
+        return pickle.dumps(value, protocol=5)
+    return written.getvalue()
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Written(io.BytesIO):
+    """Takes so much and no more: what is held a million times over would be written as often."""
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() > 1_000_000:
+            raise _TooLarge
+        return super().write(data)

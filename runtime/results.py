@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pickle
 import tempfile
 from collections.abc import Generator
@@ -51,6 +52,7 @@ class LocalResultStorage:
     def read(self, key: str) -> StoredResult | None:
         """What is kept under ``key``, if it is there and whole."""
         path = self._path(key)
+        self._check_privacy()
         try:
             header, _, body = path.read_bytes().partition(b"\n")
         except FileNotFoundError:
@@ -78,14 +80,29 @@ class LocalResultStorage:
         described = {"key": key, "expires": result.expires, "sha256": hashlib.sha256(body).hexdigest()}
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_privacy()
             with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".new-", delete=False) as file:
-                file.write(json.dumps(described).encode() + b"\n" + body)
-            Path(file.name).replace(self._path(key))
+                new = Path(file.name)
+                try:
+                    file.write(json.dumps(described).encode() + b"\n" + body)
+                    file.close()
+                    new.replace(self._path(key))
+                except BaseException:
+                    new.unlink()
+                    raise
         except OSError as error:
             raise ResultError(f"Result {key!r} cannot be kept in {self.folder}: {error}") from error
 
+    def _check_privacy(self) -> None:
+        if os.name == "posix" and self.folder.is_dir() and self.folder.stat().st_mode & 0o022:
+            raise ResultError(
+                f"Results in {self.folder} are not used: others may write to that folder, and reading a "
+                f"result runs what is in it. If all in it is yours: chmod 700 {self.folder}"
+            )
+
     def _path(self, key: str) -> Path:
-        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.result"
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        return self.folder / f"{digest}.result"
 
 
 class MemoryResultStorage:
