@@ -51,11 +51,12 @@ def get_run_logger() -> RunLogger:
 def configure_console() -> None:
     """Show the log on standard error, where nobody has configured logging."""
     flows = logging.getLogger("flows")
-    if not flows.handlers and not logging.getLogger().handlers and flows.level == logging.NOTSET:
-        handler = _ConsoleHandler()
-        handler.setFormatter(logging.Formatter(LINE_FORMAT, TIME_FORMAT))
-        flows.addHandler(handler)
-        flows.setLevel(current_settings().log_level)
+    with _configuring:
+        if not flows.handlers and not logging.getLogger().handlers and flows.level == logging.NOTSET:
+            handler = _ConsoleHandler()
+            handler.setFormatter(logging.Formatter(LINE_FORMAT, TIME_FORMAT))
+            flows.addHandler(handler)
+            flows.setLevel(current_settings().log_level)
 
 
 class _ConsoleHandler(logging.StreamHandler[Any]):
@@ -104,7 +105,8 @@ class _PrintSwitch:
     def __enter__(self) -> None:
         with self._lock:
             self._users += 1
-            if self._users == 1:
+            # It is ours where somebody took it in an earlier block, and put it back after that block.
+            if self._users == 1 and builtins.print != self._print_or_log:
                 self._print = builtins.print
                 builtins.print = self._print_or_log
 
@@ -129,5 +131,6 @@ class _PrintSwitch:
             self._print(*values, sep=sep, **options)
 
 
+_configuring = threading.Lock()
 _prints = _PrintSwitch()
 _prints_to: ContextVar[Callable[[str], None] | None] = ContextVar("flows_prints_to", default=None)
