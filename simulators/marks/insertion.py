@@ -91,7 +91,7 @@ def _connected(constant: object, listeners: Mapping[Kind, Listener]) -> object:
 
 def _insert_here(code: CodeType, kinds: tuple[Kind, ...]) -> CodeType:
     # The depths that the exception table gives hold with marks too, so nothing needs to be computed anew.
-    bytecode = Bytecode.from_code(code, conserve_exception_block_stackdepth=True)
+    bytecode = Bytecode.from_code(_without_namesakes(code), conserve_exception_block_stackdepth=True)
     body = cast("list[Element]", list(bytecode))
     before: dict[int, list[tuple[Kind, Mark]]] = {}
     for kind in kinds:
@@ -109,7 +109,17 @@ def _insert_here(code: CodeType, kinds: tuple[Kind, ...]) -> CodeType:
     # Otherwise locals that are no arguments would be counted in the order of their first use.
     bytecode.argnames = list(code.co_varnames)
     depth = max(3 + len(mark.stack) for marks in before.values() for _, mark in marks)
-    return bytecode.to_code(stacksize=code.co_stacksize + depth, compute_exception_stack_depths=False)
+    marked_code = bytecode.to_code(stacksize=code.co_stacksize + depth, compute_exception_stack_depths=False)
+    return marked_code.replace(co_freevars=code.co_freevars)
+
+
+def _without_namesakes(code: CodeType) -> CodeType:
+    """The code with names for its free variables that no local has.
+
+    A comprehension in a class body may have a local that is called like a free variable of the class, which
+    `bytecode` 0.19 takes for one and the same on Python 3.13.
+    """
+    return code.replace(co_freevars=tuple(f"free {name}" for name in code.co_freevars))
 
 
 def _add(marked: list[Element], kind: Kind, mark: Mark, before: Instr) -> None:

@@ -154,14 +154,43 @@ def marked(files: Container[str], on_statement: Callable[[Place], object]) -> Ge
     try:
         if gc.get_freeze_count():
             gc.unfreeze()  # what is frozen cannot be found
-        marking = Marking(files, {_STATEMENTS: on_statement})
-        try:
-            marking.update()
-            yield marking
-        finally:
-            marking.remove()
+        with _known_by_name(on_statement) as listener:
+            marking = Marking(files, {_STATEMENTS: listener})
+            try:
+                marking.update()
+                yield marking
+            finally:
+                marking.remove()
     finally:
         _only.release()
+
+
+def heard(place: Place) -> object:
+    """What marks call as long as nobody listens."""
+
+
+@contextmanager
+def _known_by_name(listener: Listener) -> Generator[Listener]:
+    """The listener in the place of ``heard``.
+
+    Who pickles a function by value pickles the constants of its code too. Under this name the listener stays
+    where it is, and marks that were carried into another process call nobody.
+    """
+    global heard
+    nobody = heard
+    heard = _renamed(listener) if isinstance(listener, FunctionType) else listener
+    try:
+        yield heard
+    finally:
+        heard = nobody
+
+
+def _renamed(listener: FunctionType) -> FunctionType:
+    parts = listener.__code__, listener.__globals__, "heard", listener.__defaults__, listener.__closure__
+    copied = FunctionType(*parts)
+    copied.__kwdefaults__ = listener.__kwdefaults__
+    copied.__module__, copied.__qualname__ = __name__, "heard"
+    return copied
 
 
 @lru_cache(maxsize=16_384)

@@ -6,6 +6,7 @@ import dis
 import functools
 import gc
 import pickle
+import subprocess
 import sys
 import threading
 import weakref
@@ -13,6 +14,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import FunctionType, ModuleType
 
+import cloudpickle
 import greenlet
 import pytest
 
@@ -225,6 +227,24 @@ def test_functions_that_marked_code_made_lose_their_marks_too(load):
 
     assert visited == []
     assert made.method.__code__ in module.make.__code__.co_consts[1].co_consts
+
+
+def test_a_local_of_a_comprehension_may_be_called_like_a_free_variable(load):
+    module = load("""
+        def outer():
+            a, b, x = 1, 2, 3
+            class Inner:
+                found = [x for x in range(2)], [b for b in range(3)]
+                kept = staticmethod(lambda: (a, b, x))
+            return Inner
+    """)
+
+    with marked(Modules(module), lambda place: None) as marking:
+        inner = module.outer()
+
+        assert marking.unmarked == []
+        assert inner.found == ([0, 1], [0, 1, 2])
+        assert inner.kept() == (1, 2, 3)
 
 
 def test_marks_are_taken_out_when_the_block_raises(shop):
@@ -449,6 +469,28 @@ def test_marked_functions_can_be_copied_compared_and_pickled_by_name(shop):
         assert pickle.loads(pickle.dumps(shop.function)) is shop.function
         assert code == code.replace()
         assert hash(code) == hash(code.replace())
+
+
+def test_a_function_that_is_pickled_by_value_calls_nobody_elsewhere(shop):
+    lock = threading.Lock()
+    visited = []
+
+    def hear(place):
+        with lock:
+            visited.append(place.function)
+
+    with marked(Modules(shop), hear):
+        pickled = cloudpickle.dumps(shop.closure(1))
+        here = cloudpickle.loads(pickled)(1)
+    done = subprocess.run(
+        [sys.executable, "-c", "import pickle, sys; print(pickle.load(sys.stdin.buffer)(1))"],
+        input=pickled,
+        capture_output=True,
+    )
+
+    assert done.stdout == b"2\n", done.stderr
+    assert here == 2
+    assert visited == ["closure", "closure", "closure.<locals>.inner"]
 
 
 def test_marking_again_takes_the_code_from_before(shop):
