@@ -24,6 +24,8 @@ STOPPED = "stopped"
 REFUSED = "refused"
 #: not made, since a value among the arguments is missing
 SKIPPED = "skipped"
+#: more is to follow these
+NOT_LAST = frozenset({STARTED, RECORD})
 
 
 class Message(NamedTuple):
@@ -37,7 +39,7 @@ class Message(NamedTuple):
     @property
     def is_last(self) -> bool:
         """Whether nothing follows from this attempt."""
-        return self.kind not in {STARTED, RECORD}
+        return self.kind not in NOT_LAST
 
 
 def hear(attempt: Attempt, message: Message, kept: Callable[[bytes], Any]) -> None:

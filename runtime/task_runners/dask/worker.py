@@ -13,11 +13,14 @@ from distributed.threadpoolexecutor import thread_state, threads_lock
 from distributed.worker_state_machine import SecedeEvent
 
 from runtime.remote import Message, run, stop
-from runtime.remote.messages import STOPPED
+from runtime.remote.messages import NOT_LAST, STARTED, STOPPED
 
 _LOG = logging.getLogger("flows.worker")
 
-#: Seconds between two events of one worker: what is told in between goes along with the next.
+#: Seconds before a message leaves, along with those that follow. Dask sends what comes first at once and
+#: holds back the rest for as long: sent at once, a report would hold back the end of the task itself.
+EVENT_DELAY = 0.002
+#: Seconds between two events of one worker.
 EVENT_INTERVAL = 0.005
 #: Messages that go into one event, about.
 MESSAGES_AT_ONCE = 500
@@ -70,7 +73,7 @@ class Channel:
         self._sent = 0.0
 
     def tell(self, id: str, message: Message) -> None:  # noqa: A002 - the word for it
-        """Send a message: at once where nothing was sent just before, else along with those that follow."""
+        """Send a message, soon."""
         with self._lock:
             self._messages.append((id, message.kind, message.worker, message.body))
             if self._planned and len(self._messages) % MESSAGES_AT_ONCE:
@@ -91,8 +94,8 @@ class Channel:
         return variable["value"]
 
     def _plan(self) -> None:
-        delay = self._sent + EVENT_INTERVAL - monotonic()
-        if delay > 0 and len(self._messages) < MESSAGES_AT_ONCE:
+        if len(self._messages) < MESSAGES_AT_ONCE:
+            delay = max(EVENT_DELAY, self._sent + EVENT_INTERVAL - monotonic())
             self._worker.loop.call_later(delay, self._send)
         else:
             self._send()
@@ -103,7 +106,10 @@ class Channel:
             self._planned = False
         if messages:
             self._sent = monotonic()
-            self._worker.log_event(self._topic, messages)
+            ended = {id for id, kind, _, _ in messages if kind not in NOT_LAST}
+            # the end of an attempt repeats that it started
+            told = [each for each in messages if each[1] != STARTED or each[0] not in ended]
+            self._worker.log_event(self._topic, told)
 
 
 def variable_name(topic: str, key: str) -> str:
