@@ -178,7 +178,7 @@ class TaskRunLifecycle:
         if state.is_running():
             return *self._clear_alarm(), self._record(Cancelling(at=now)), StopAttempt(self._attempt)
         stop = (StopAttempt(self._attempt),) if self._open else ()
-        return *self._settle_cancelled(now), *stop
+        return *stop, *self._settle_cancelled(now)  # once it is settled, nobody knows of the attempt
 
     def _may_retry(self) -> bool:
         return self._attempt <= self._policy.retries

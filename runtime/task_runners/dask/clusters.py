@@ -1,6 +1,7 @@
 """Clusters: starting one, or joining one, and leaving it as it was."""
 
 import ipaddress
+import logging
 import multiprocessing
 import socket
 import warnings
@@ -47,7 +48,7 @@ def temporary_cluster(
     if kind is LocalCluster:
         refuse_unguarded_main()
         kwargs.setdefault("dashboard_address", f"127.0.0.1:{_free_port(DASHBOARD_PORT)}")
-    with config.set({"distributed.scheduler.allowed-failures": 0}):
+    with config.set({"distributed.scheduler.allowed-failures": 0}), _handlers_kept():
         cluster = kind(**kwargs)
     with cluster:
         if adapt_kwargs:
@@ -78,7 +79,10 @@ def attempts_run_once(client: Any, cluster: Any, plugin: OneAttempt) -> Generato
     scheduler = getattr(cluster, "scheduler", None)
     if isinstance(scheduler, Scheduler):  # it lives in this process
         client.sync(_add, scheduler, plugin)
-        yield
+        try:
+            yield
+        finally:
+            client.loop.add_callback(_remove, scheduler, plugin)
         return
     try:
         client.register_plugin(plugin)
@@ -121,8 +125,23 @@ def refuse_unguarded_main() -> None:
         )
 
 
+@contextmanager
+def _handlers_kept() -> Generator[None]:
+    """Dask silences itself by way of handlers, and where those are everybody's, it silences everybody."""
+    levels = [(handler, handler.level) for handler in logging.getLogger().handlers]
+    try:
+        yield
+    finally:
+        for handler, level in levels:
+            handler.setLevel(level)
+
+
 async def _add(scheduler: Scheduler, plugin: OneAttempt) -> None:
     scheduler.add_plugin(plugin, name=plugin.name)
+
+
+def _remove(scheduler: Scheduler, plugin: OneAttempt) -> None:
+    scheduler.plugins.pop(plugin.name, None)
 
 
 def _is_loopback(host: str) -> bool:

@@ -207,8 +207,10 @@ class Traffic:
                 if got.done() or self._gone is not None or self.client.status == "closed":
                     got.cancel()
                     raise _lost_result(sent, self._gone or "The cluster is closed.") from None
-            except (KilledWorker, asyncio.CancelledError) as error:
-                raise _lost_result(sent, describe(error)) from error
+            except Exception as error:  # a value that cannot be read here may raise anything, too
+                if sent.is_dead:
+                    raise _lost_result(sent, describe(error)) from error
+                raise
 
     def keep_results(self, within: float) -> None:
         """Fetch what anybody still refers to: the cluster is about to go."""
@@ -348,8 +350,8 @@ class Traffic:
             return
         workers = [sent.worker] if sent.worker is not None else None
         if workers is None or not sent.confirmed:  # it may have begun all the same
+            future = sent.future
             self._ended(sent)
-            future, sent.future = sent.future, None
             if future is not None:
                 await self.client.cancel([future])
         # a worker that is gone cannot be told, and need not be

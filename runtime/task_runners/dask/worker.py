@@ -106,7 +106,7 @@ class Channel:
             self._planned = False
         if messages:
             self._sent = monotonic()
-            ended = {id for id, kind, _, _ in messages if kind not in NOT_LAST}
+            ended = {each[0] for each in messages if each[1] not in NOT_LAST}
             # the end of an attempt repeats that it started
             told = [each for each in messages if each[1] != STARTED or each[0] not in ended]
             self._worker.log_event(self._topic, told)

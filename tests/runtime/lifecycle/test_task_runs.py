@@ -346,7 +346,7 @@ def test_a_run_that_waits_for_upstream_is_cancelled_at_once():
 def test_a_run_whose_attempt_has_not_started_is_cancelled_at_once_and_the_attempt_stopped():
     run = after(Submitted())
 
-    assert run.handle(CancelRequested(), NOW) == (*ended(CANCELLED), StopAttempt(1))
+    assert run.handle(CancelRequested(), NOW) == (StopAttempt(1), *ended(CANCELLED))
     assert run.handle(Started(1, "w"), NOW) == ()
     assert not run.awaits(1)
 
