@@ -7,7 +7,7 @@ from simulators.scheduling import Alarm, Scheduler, Stack
 #: When simulated runs begin, in seconds since the epoch: 1 January 2024, noon, UTC.
 EPOCH = 1_704_110_400.0
 #: What a monotonic clock shows then; not 0, which careless code takes for "never".
-START = 1_000.0
+START = 1_024.0
 
 
 class VirtualClock:

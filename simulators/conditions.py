@@ -22,6 +22,7 @@ from simulators.schedules import Points, Runner, Schedule
 from simulators.scheduling import LEVELS, STATEMENTS, Scheduler, active, scheduler_here
 from simulators.simulation import STEP_LIMIT, Simulation, simulation_here
 from simulators.stacks import Stacks
+from simulators.watchdog import watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class Conditions:
                 around.enter_context(_simulated_runners())
             around.enter_context(patched(self.allow))
             around.enter_context(active(simulation.scheduler))
+            around.enter_context(watched(simulation.scheduler))
             executor = Executor(simulation, test, context, self.runner)
             if LEVELS[self.points] >= STATEMENTS:
                 marking = around.enter_context(marked(self._files(test), _pausing(simulation.scheduler)))

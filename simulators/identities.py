@@ -15,8 +15,10 @@ class SeededIdentities:
     ``child-flow-0/add-0`` in a subflow, ``my-flow-1/add-0`` in a further outermost flow run.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, earlier: dict[str, int] | None = None) -> None:
         self._seed = seed
+        #: outermost runs of each flow whose histories go to the same store
+        self._earlier = earlier
         # Every schedule has much the same runs, so ids are made once.
         self._ids: dict[str, UUID] = {}
         self.begin()
@@ -42,6 +44,9 @@ class SeededIdentities:
             self._outermost[flow_name] = n + 1
             name = f"{flow_name}-{n}"
             prefix = "" if first else f"{name}/"
+            if self._earlier is not None:
+                n = self._earlier.get(flow_name, 0)
+                self._earlier[flow_name] = n + 1
             run_id = self._id(f"flow {flow_name}-{n}")
         else:
             name = f"{self._prefixes.get(parent, '')}{flow_name}-{n}"

@@ -38,12 +38,19 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._held: list[LoopTurn] | None = []
         self._lanes: dict[asyncio.Task[Any], Lane] = {}
         self._new_lane: Lane | None = None
+        #: what :meth:`time` shows at the start
+        self._origin = 0.0
         self._stopping = False
         self._closed = False
         self._handler: Any = None
         self._task_factory: Any = None
         self._asyncgens: dict[Any, None] = {}
         self._tasks = 0
+
+    @property
+    def face(self) -> Any:
+        """The loop as tasks and futures know it."""
+        return self
 
     # ---- turns
 
@@ -91,33 +98,37 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.stack = stack = scheduler.current
         scheduler.loops[self] = None
         stack.loop = self
+        stack.running = self
         asyncio._set_running_loop(self)
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(self._asyncgens.setdefault, self._finalise)
         self.let_go()
         try:
             while not self._stopping:
-                turn = scheduler.next_of(self)
-                if turn is not None:
-                    stack.lane = turn.lane
-                    callback = turn.callback
-                    if callback is not None:
-                        try:
-                            turn.context.run(callback, *turn.args)
-                        except (SystemExit, KeyboardInterrupt):
-                            raise
-                        except Exception as error:  # callbacks may raise anything
-                            self.call_exception_handler(
-                                {"message": f"Exception in callback {callback!r}", "exception": error}
-                            )
+                self.take_turn()
         finally:
             self._stopping = False
             self.hold()
             stack.lane = stack.home
-            stack.loop = None
+            stack.loop = stack.running = None
             self.stack = _NOWHERE
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
+
+    def take_turn(self) -> None:
+        """Let others go on until there is something for this loop to do, and do that."""
+        turn = self._scheduler.next_of(self)
+        if turn is None or turn.callback is None:
+            return
+        self.stack.lane = turn.lane
+        try:
+            turn.context.run(turn.callback, *turn.args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except Exception as error:  # callbacks may raise anything
+            self.call_exception_handler(
+                {"message": f"Exception in callback {turn.callback!r}", "exception": error}
+            )
 
     def run_until_complete(self, future: Any) -> Any:
         """Run until the future is done; returns its result."""
@@ -227,20 +238,21 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             context if context is not None else copy_context(),
         )
         timer = Timer(turn, when)
-        if when <= scheduler.now:
+        moment = when - self._origin
+        if moment <= scheduler.now:
             self.add(turn)
         else:
-            timer.alarm = scheduler.set_alarm(when, turn)
+            timer.alarm = scheduler.set_alarm(moment, turn)
         return timer
 
     def time(self) -> float:
         """Virtual seconds since the start."""
-        return self._scheduler.now
+        return self._origin + self._scheduler.now
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
         """Call ``func`` on a stack of its own, whatever the executor."""
         if executor is not None:
-            return asyncio.wrap_future(executor.submit(func, *args), loop=self)
+            return asyncio.wrap_future(executor.submit(func, *args), loop=self.face)
         future: asyncio.Future[T] = self.create_future()
 
         def settle(set_it: Callable[[Any], None], value: Any) -> None:
@@ -263,7 +275,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def create_future(self) -> "asyncio.Future[Any]":
         """A future of this loop."""
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=self.face)
 
     def create_task(
         self,
@@ -281,8 +293,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self._tasks += 1
             name = f"Task-{self._tasks}"
         if self._task_factory is None:
-            return asyncio.Task(cast("Coroutine[Any, Any, T]", coro), loop=self, name=name, **options)
-        task: asyncio.Task[T] = self._task_factory(self, coro, **options)
+            return asyncio.Task(cast("Coroutine[Any, Any, T]", coro), loop=self.face, name=name, **options)
+        task: asyncio.Task[T] = self._task_factory(self.face, coro, **options)
         task.set_name(name)
         return task
 

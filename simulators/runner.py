@@ -1,7 +1,9 @@
 """The simulated task runner: tasks take turns, in an order that a strategy decides."""
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import ExitStack
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -10,10 +12,13 @@ from runtime.envelope import Attempt
 from runtime.lifecycle import Started
 from runtime.task_runners import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.loops import LoopAttempts
+from simulators.adoption import AdoptedLoop
+from simulators.patches import patched
 from simulators.schedules import Points, Schedule
 from simulators.scheduling import OPERATIONS, Scheduler, active
 from simulators.simulation import Simulation, simulation_here
 from simulators.strategies import Replay, Strategy, strategy_called
+from simulators.watchdog import watched
 
 
 class SimulatedTaskRunner(BaseTaskRunner):
@@ -48,7 +53,7 @@ class SimulatedTaskRunner(BaseTaskRunner):
         """The environment of the simulation around, or else of one that begins here."""
         around = simulation_here()
         if around is None:
-            around = self._own = Simulation(self._points, self._seed, store=current_environment().store)
+            around = self._own = self._new_simulation()
         self._simulation = around
         return around.environment
 
@@ -61,7 +66,7 @@ class SimulatedTaskRunner(BaseTaskRunner):
         self._scheduler = self._simulation.scheduler
         self._left = ExitStack()
         if self._own is not None:
-            self._begin(self._own)
+            self._take_in(self._own)
 
     def close(self) -> None:
         """Let the caller go again."""
@@ -90,7 +95,8 @@ class SimulatedTaskRunner(BaseTaskRunner):
         else:
             attempt.guard.interrupt()
 
-    def _begin(self, simulation: Simulation) -> None:
+    def _new_simulation(self) -> Simulation:
+        simulation = Simulation(self._points, self._seed, store=current_environment().store)
         if self._schedule is not None:
             strategy: Strategy = Replay(self._schedule)
         elif isinstance(self._strategy, str):
@@ -98,11 +104,21 @@ class SimulatedTaskRunner(BaseTaskRunner):
         else:
             strategy = self._strategy
         strategy.begin()
-        simulation.scheduler.begin(strategy)
+        simulation.begin(strategy)
+        return simulation
+
+    def _take_in(self, simulation: Simulation) -> None:
+        scheduler = simulation.scheduler
+        scheduler.context = copy_context()
         self._left.callback(simulation.close)
-        self._left.enter_context(active(simulation.scheduler))
-        simulation.scheduler.adopt(simulation.scheduler.lane("main"))
-        self._left.callback(simulation.scheduler.release)
+        self._left.enter_context(patched())
+        self._left.enter_context(active(scheduler))
+        self._left.enter_context(watched(scheduler))
+        scheduler.adopt(scheduler.lane("main"))
+        self._left.callback(scheduler.release)
+        around = asyncio._get_running_loop()
+        if around is not None:
+            self._left.callback(AdoptedLoop(scheduler, around).let_out)
 
 
 def _finish(scheduler: Scheduler, report: Any, event: Any) -> bool:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from contextvars import Context
+from math import ceil
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,6 +97,7 @@ class Stack(Turn):
         "loop",
         "parked",
         "raising",
+        "running",
         "thread",
         "waits_for",
     )
@@ -106,8 +108,10 @@ class Stack(Turn):
         self.carrier: Carrier | None = None
         #: the lane of its thread; an event loop lends its stack to the lanes of asyncio tasks
         self.home = lane
-        #: the event loop that runs on it
+        #: the event loop whose turns are taken on it
         self.loop: SimulatedLoop | None = None
+        #: what ``asyncio.get_running_loop()`` gives there
+        self.running: asyncio.AbstractEventLoop | None = None
         #: whether it waits for something
         self.parked = False
         #: what it waits for, and how that reads
@@ -231,6 +235,10 @@ class Scheduler:
         self.eager: deque[Turn] = deque()
         self.alarms: list[tuple[float, int, Alarm]] = []
         self.idents_given = 0
+        #: how often the clock was read since so many operations were done
+        self.reads = self.read_since = 0
+        #: source lines that ran for so long that real time was counted, and who ran there
+        self.overruns: dict[str, str] = {}
         self._order = itertools.count()
         self.steps: list[tuple[Lane, int | str, str, Hashable, bool, float, str]] = []
         self.made: list[tuple[str, int | str, str, int | str]] = []
@@ -298,6 +306,7 @@ class Scheduler:
         """Take in the calling code as the first stack."""
         self.main = main = Stack(lane, "start", None)
         main.carrier = self._root.carrier = self.carriers.here()
+        main.running = asyncio._get_running_loop()
         self.stacks[main] = None
         self.current = main
         return main
@@ -311,6 +320,7 @@ class Scheduler:
             self.current = self._root
             while self.stacks:
                 self._abandon(next(iter(self.stacks)))
+            asyncio._set_running_loop(main.running)
             self.main = None
 
     # ---- what running code does
@@ -396,10 +406,20 @@ class Scheduler:
 
     def set_alarm(self, moment: float, turn: Turn) -> Alarm:
         """Let ``turn`` come at that moment of virtual time."""
-        moment = round(moment, 9)
+        # On a grid that floats keep exactly, so that nobody wakes a hair too early by his own clock.
+        moment = ceil(moment * _TICKS) / _TICKS
         alarm = Alarm(self, moment, turn)
         heapq.heappush(self.alarms, (moment, next(self._order), alarm))
         return alarm
+
+    def let_pass(self, seconds: float) -> None:
+        """The running code took that long, so that alarms may be due; others may have turns now."""
+        moment = self.now + seconds
+        while self.alarms and self.alarms[0][0] <= moment:
+            self._ring()
+        self.now = max(self.now, moment)
+        self._chosen = False  # it has had its turn
+        self.pause("overrun")
 
     def put(self, turn: LoopTurn) -> None:
         """A callback of a loop that is free could be called."""
@@ -481,12 +501,13 @@ class Scheduler:
             turn = alarm.turn
             if turn is None:
                 continue
-            self.now = max(self.now, moment)
             self._due(turn)
-            while alarms and alarms[0][0] <= moment:
-                turn = heapq.heappop(alarms)[2].turn
-                if turn is not None:
-                    self._due(turn)
+            together = moment + _AT_ONCE
+            while alarms and alarms[0][0] <= together:
+                moment, _, alarm = heapq.heappop(alarms)
+                if alarm.turn is not None:
+                    self._due(alarm.turn)
+            self.now = max(self.now, moment)
             return True
         return False
 
@@ -529,7 +550,7 @@ class Scheduler:
         assert type(target) is Stack
         self.current = target
         if self.carriers.one_thread:
-            asyncio._set_running_loop(target.loop)
+            asyncio._set_running_loop(target.running)
         carrier = target.carrier
         if carrier is None:
             carrier = target.carrier = self.carriers.take(lambda: self._live(target))
@@ -602,6 +623,11 @@ _active: Scheduler | None = None
 def _first(pending: "list[Turn]") -> Operation:
     return pending[0]
 
+
+#: virtual time is kept in steps of about a microsecond
+_TICKS = 2.0**20
+#: alarms that are this close are due at once: 0.1 + 0.2 seconds are 0.3
+_AT_ONCE = 8 / _TICKS
 
 #: What can be seen at every level of detail, where it comes after a wait.
 _VISIBLE = frozenset({"acquire", "alarm", "sleep", "step"})

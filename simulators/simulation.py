@@ -38,7 +38,7 @@ class Simulation:
         self.scheduler = Scheduler(self.carriers, points, limit)
         self.scheduler.stuck = explain
         self.scheduler.seed = seed
-        self.identities = SeededIdentities(seed)
+        self.identities = SeededIdentities(seed, _kept if store is not None else None)
         self.scheduler.path_of = self.identities.path
         self.histories = Histories()
         self.environment = Environment(
@@ -69,6 +69,8 @@ def simulation_here() -> Simulation | None:
     return _simulations.get(scheduler) if scheduler is not None else None
 
 
+#: outermost runs of each flow in this process, as far as their histories went to a store that lasts
+_kept: dict[str, int] = {}
 _simulations: dict[Scheduler, Simulation] = {}
 
 
