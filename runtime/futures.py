@@ -204,11 +204,13 @@ class DoneAndNotDone(NamedTuple):
 def wait(futures: "Iterable[PrefectFuture[Any]]", timeout: float | None = None) -> DoneAndNotDone:
     """Block until all have settled, at most ``timeout`` seconds."""
     given = list(futures)
-    try:
-        for _ in _Completions(given, timeout):
-            pass
-    except TimeoutError:
-        pass
+    left = [future for future in dict.fromkeys(given) if not future.settled]
+    if left:
+        for future in left:
+            future.refuse_deadlock()
+        waiter = left[0].clock.waiter()
+        _call_when_all_settled(left, waiter.wake)
+        block(waiter, timeout)
     return _sorted_out(given)
 
 
@@ -218,11 +220,11 @@ async def wait_async(
 ) -> DoneAndNotDone:
     """Like :func:`wait`, to be awaited."""
     given = list(futures)
-    try:
-        async for _ in _Completions(given, timeout):
-            pass
-    except TimeoutError:
-        pass
+    left = [future for future in dict.fromkeys(given) if not future.settled]
+    if left:
+        all_settled = LoopEvent()
+        _call_when_all_settled(left, all_settled.set)
+        await all_settled.wait(timeout)
     return _sorted_out(given)
 
 
@@ -335,6 +337,19 @@ class LoopEvent:
     def _set_here(self) -> None:
         if not self._future.done():
             self._future.set_result(None)
+
+
+def _call_when_all_settled(futures: "list[PrefectFuture[Any]]", call: Callable[[], object]) -> None:
+    """One call at the end rather than one for each: a thread that wakes costs more than a task run."""
+    settled: deque[PrefectFuture[Any]] = deque()
+
+    def heard(future: "PrefectFuture[Any]") -> None:
+        settled.append(future)
+        if len(settled) == len(futures):
+            call()
+
+    for future in futures:
+        future.add_done_callback(heard)
 
 
 def _sorted_out(futures: "list[PrefectFuture[Any]]") -> DoneAndNotDone:

@@ -44,6 +44,8 @@ _MAILBOX_AFTER = 0.05
 _MAIL_LIMIT = 5.0
 
 
+#: From so many references on, waiting for the first one is no use.
+_MANY = 64
 _NO_MAIL: list[Any] = []
 
 
@@ -157,8 +159,8 @@ class Flights:
                 continue
             try:
                 ready = self._ready(pause)
-                for ref in ready:
-                    self._arrived(ref)
+                if ready:
+                    self._arrived(ready)
                 self._release_held()
                 self._end_overdue()
             except Exception as error:  # a connection that broke, most often; nobody may wait for ever
@@ -184,28 +186,33 @@ class Flights:
             refs.append(self._mail)
         elif refs and time.monotonic() - next(iter(self._waited_for.values())).begun > _MAILBOX_AFTER:
             self._make_mailbox()
-        ready, rest = ray.wait(refs, num_returns=1, timeout=pause, fetch_local=False)
-        if ready and len(rest) > 1:
-            more, _ = ray.wait(
-                rest,
-                num_returns=len(rest),
-                timeout=min(len(rest) * _COLLECT, _COLLECT_AT_MOST),
-                fetch_local=False,
-            )
-            ready += more
-        return ready
+        ready: list[Any] = []
+        rest = refs
+        if len(refs) < _MANY:
+            ready, rest = ray.wait(refs, num_returns=1, timeout=pause, fetch_local=False)
+            if not ready or not rest:
+                return ready
+        collect = min(len(rest) * _COLLECT, _COLLECT_AT_MOST)
+        more, _ = ray.wait(rest, num_returns=len(rest), timeout=collect, fetch_local=False)
+        return ready + more
 
-    def _arrived(self, ref: Any) -> None:
-        flight = self._waited_for.pop(ref, None)
-        if flight is None:
+    def _arrived(self, refs: list[Any]) -> None:
+        if self._mail is not None and self._mail in refs:
+            refs.remove(self._mail)
             self._take_mail()
-            return
         try:
-            sent, messages = pickle.loads(ray.get(ref))  # noqa: S301 - written by our own worker
-        except Exception as error:  # Ray may raise anything
+            reports = ray.get(refs)
+        except Exception:  # one of them; which one?
+            reports = [_report_or_error(ref) for ref in refs]
+        for ref, report in zip(refs, reports, strict=True):
+            self._ended(self._waited_for.pop(ref), report)
+
+    def _ended(self, flight: Flight, report: bytes | Exception) -> None:
+        if isinstance(report, Exception):
             del self._by_id[flight.id]
-            flight.attempt.report(ended(flight.attempt, flight.worker, error))
+            flight.attempt.report(ended(flight.attempt, flight.worker, report))
             return
+        sent, messages = pickle.loads(report)  # noqa: S301 - written by our own worker
         if sent > flight.heard:
             flight.held = (sent, messages, time.monotonic() + _MAIL_LIMIT)
             self._held.append(flight)
@@ -257,3 +264,10 @@ class Flights:
             flight = self._stopped.popleft()
             if flight.report in self._waited_for:
                 ray.cancel(flight.report, force=True)
+
+
+def _report_or_error(ref: Any) -> bytes | Exception:
+    try:
+        return ray.get(ref)
+    except Exception as error:  # Ray may raise anything
+        return error
