@@ -323,7 +323,17 @@ class LoopEvent:
                 return
 
     async def wait(self, timeout: float | None = None) -> bool:
-        """Wait until set, at most ``timeout`` seconds; whether it was set."""
+        """Wait until set, at most ``timeout`` seconds; whether it was set.
+
+        The slot that the code here holds may be used by others meanwhile.
+        """
+        slot = SLOT.get()
+        if slot is None:
+            return await self._wait(timeout)
+        with slot.given_back():
+            return await self._wait(timeout)
+
+    async def _wait(self, timeout: float | None) -> bool:
         if timeout is None:
             await self._future
             return True

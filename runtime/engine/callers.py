@@ -18,16 +18,12 @@ class Caller:
     after a time gets a thread or a task of its own, and an async one called from sync code gets a loop.
     """
 
-    __slots__ = ("_attempts", "_environment", "_loop", "_on_loops", "_wake")
+    __slots__ = ("_attempts", "_environment", "_on_loops", "_wake")
 
     foresees = False
 
-    def __init__(
-        self, environment: Environment, loop: Callable[[], asyncio.AbstractEventLoop] | None = None
-    ) -> None:
+    def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        #: gives the loop for async attempts; needed where the caller cannot await them
-        self._loop = loop
         self._attempts: deque[Attempt] = deque()
         self._wake: Callable[[], None] | None = None
         self._on_loops: LoopAttempts | None = None
@@ -58,7 +54,7 @@ class Caller:
             return False
         attempt = self._attempts.popleft()
         if attempt.guard is None:
-            self._start_on_loop(attempt, self._loop() if self._loop is not None else attempt.loop)
+            self._start_on_loop(attempt, attempt.loop)
         elif attempt.call.definition.policy.timeout is not None:
             self._environment.threads.start(lambda: attempt.run("thread"), f"flows-{attempt.task_run.name}")
         else:

@@ -18,6 +18,7 @@ from runtime.context import (
     current_environment,
 )
 from runtime.engine.hearing import announce, listeners
+from runtime.engine.lines import LINE
 from runtime.engine.scopes import FlowRunScope
 from runtime.exceptions import CancelledRun, CrashedRun
 from runtime.futures import LoopEvent, PrefectFuture, block
@@ -371,6 +372,7 @@ class FlowRunDriver:
     def _enter(self) -> None:
         FLOW_RUN.set(self._context)
         TASK_RUN.set(None)
+        LINE.set(None)
 
     def _open_once(self, open_runner: ExitStack) -> None:
         if not self._opened:

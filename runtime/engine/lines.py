@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any
 
 
@@ -29,6 +29,19 @@ class Line:
         try:
             while self._jobs:
                 job, context = self._jobs.popleft()
+                # What the job submits stands in a line of its own: behind the job it would wait for ever.
+                inner = Line()
+                context.run(LINE.set, inner)
                 await loop.create_task(job(), context=context)
+                await inner.served()
         finally:
             self._serving = None
+
+    async def served(self) -> None:
+        """Wait until nobody stands in line."""
+        if self._serving is not None:
+            await self._serving
+
+
+#: The line of the job that runs here.
+LINE: ContextVar[Line | None] = ContextVar("flows_line", default=None)

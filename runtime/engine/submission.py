@@ -1,12 +1,22 @@
 """From a call of a task to a run on its way: its upstream, its record, and the place where it is run."""
 
+import asyncio
 import logging
 from contextvars import copy_context
 from functools import partial
 from typing import Any, cast
 
-from runtime.context import FLOW_RUN, TAGS, TASK_RUN, Environment, FlowRunContext, current_environment
+from runtime.context import (
+    FLOW_RUN,
+    TAGS,
+    TASK_RUN,
+    Environment,
+    FlowRunContext,
+    current_environment,
+    may_await,
+)
 from runtime.engine.callers import Caller
+from runtime.engine.lines import LINE
 from runtime.engine.scopes import EarlierRun, FlowRunScope
 from runtime.engine.task_runs import Place, TaskRunDriver, usable
 from runtime.exceptions import CancelledRun, MissingContext
@@ -17,7 +27,6 @@ from runtime.runs import RunInput, TaskCall, TaskRun
 from runtime.settings import current_settings
 from runtime.states import State
 from runtime.task_runners import TaskConcurrencyType
-from runtime.threads import LoopThread
 
 
 def submit_task(call: TaskCall, wait_for: Any = None) -> PrefectFuture[Any]:
@@ -36,21 +45,29 @@ def submit_task(call: TaskCall, wait_for: Any = None) -> PrefectFuture[Any]:
         )
     scope: FlowRunScope = context.scope
     runner = scope.runner
-    if runner.concurrency_type is not TaskConcurrencyType.SEQUENTIAL:
-        driver = _driver(call, wait_for, runner, context)
+    kind = runner.concurrency_type
+    if kind is not TaskConcurrencyType.SEQUENTIAL:
+        on_loop = definition.is_async and kind is TaskConcurrencyType.CONCURRENT
+        loop = (context.loop or runner.loop()) if on_loop else None
+        driver = _driver(call, wait_for, runner, context, loop)
         if isinstance(driver, TaskRunDriver):
             _log(driver, "Submitting task run '%s' to task runner...")
             driver.begin()
             return driver.future
         return driver
-    in_line = context.loop is not None and (definition.is_async or bool(scope.line))
-    caller = Caller(context.environment, None if in_line else runner.loop)
-    driver = _driver(call, wait_for, caller, context, in_line=in_line)
+    own_line = LINE.get()
+    line = scope.line if own_line is None else own_line
+    loop = asyncio._get_running_loop() if may_await() and (definition.is_async or line) else None
+    in_line = loop is not None
+    if not in_line and definition.is_async:
+        loop = runner.loop()
+    caller = Caller(context.environment)
+    driver = _driver(call, wait_for, caller, context, loop)
     if isinstance(driver, TaskRunDriver):
         _log(driver, "Submitting task run '%s' to task runner...")
         driver.begin()
         if in_line:
-            scope.line.add(partial(_in_line, driver, caller, is_async=definition.is_async), copy_context())
+            line.add(partial(_in_line, driver, caller, is_async=definition.is_async), copy_context())
         else:
             driver.see_through(caller)
         return driver.future
@@ -61,19 +78,15 @@ def call_task(call: TaskCall, wait_for: Any = None) -> State:
     """Run a task here and now, on this thread."""
     context = FLOW_RUN.get()
     environment = context.environment if context is not None else current_environment()
-    own_loop = None
-    if context is None or context.scope is None:  # there is no task runner whose loop could be used
-        own_loop = _LoopOnDemand(environment)
-    caller = Caller(environment, own_loop or cast("FlowRunContext", context).scope.runner.loop)
-    driver = _driver(call, wait_for, caller, context)
-    if isinstance(driver, TaskRunDriver):
-        _log(driver, "Executing '%s' immediately...")
-        try:
-            return driver.drive(caller)
-        finally:
-            if own_loop is not None:
-                own_loop.stop()
-    return driver.get_state()
+    if not call.definition.is_async:
+        return _call_here(call, wait_for, context, environment, None)
+    if context is not None and context.scope is not None:
+        return _call_here(call, wait_for, context, environment, context.scope.runner.loop())
+    own_loop = environment.threads.start_loop("flows-loop")  # there is no task runner that has one
+    try:
+        return _call_here(call, wait_for, context, environment, own_loop.loop)
+    finally:
+        own_loop.stop()
 
 
 async def call_task_async(call: TaskCall, wait_for: Any = None) -> State:
@@ -81,7 +94,7 @@ async def call_task_async(call: TaskCall, wait_for: Any = None) -> State:
     context = FLOW_RUN.get()
     environment = context.environment if context is not None else current_environment()
     caller = Caller(environment)
-    driver = _driver(call, wait_for, caller, context)
+    driver = _driver(call, wait_for, caller, context, asyncio.get_running_loop())
     if isinstance(driver, TaskRunDriver):
         _log(driver, "Executing '%s' immediately...")
         driver.begin()
@@ -96,30 +109,35 @@ async def _in_line(driver: TaskRunDriver, caller: Caller, *, is_async: bool) -> 
         driver.see_through(caller)
 
 
-class _LoopOnDemand:
-    """An event loop for one call, started when it is asked for."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._thread: LoopThread | None = None
-
-    def __call__(self) -> Any:
-        if self._thread is None:
-            self._thread = self._environment.threads.start_loop("flows-loop")
-        return self._thread.loop
-
-    def stop(self) -> None:
-        if self._thread is not None:
-            self._thread.stop()
+def _call_here(
+    call: TaskCall,
+    wait_for: Any,
+    context: FlowRunContext | None,
+    environment: Environment,
+    loop: asyncio.AbstractEventLoop | None,
+) -> State:
+    caller = Caller(environment)
+    driver = _driver(call, wait_for, caller, context, loop)
+    if isinstance(driver, TaskRunDriver):
+        _log(driver, "Executing '%s' immediately...")
+        return driver.drive(caller)
+    return driver.get_state()
 
 
 def _driver(
-    call: TaskCall, wait_for: Any, place: Place, context: FlowRunContext | None, *, in_line: bool = False
+    call: TaskCall,
+    wait_for: Any,
+    place: Place,
+    context: FlowRunContext | None,
+    loop: asyncio.AbstractEventLoop | None,
 ) -> TaskRunDriver | PrefectFuture[Any]:
-    """A driver for the call; a settled future where the same run completed in an earlier run count."""
+    """A driver for the call; a settled future where the same run completed in an earlier run count.
+
+    ``loop``: the event loop of this process without which no attempt can be made.
+    """
     call, upstream, inputs = _with_upstream(call, wait_for)
     definition = call.definition
-    asynchronous = definition.is_async and context is not None and context.is_async
+    asynchronous = definition.is_async and context is not None and may_await()
     around = TASK_RUN.get()
     submitter = around.task_run if around is not None else None
     scope: FlowRunScope | None = context.scope if context is not None else None
@@ -148,8 +166,7 @@ def _driver(
         scope,
         environment,
         place,
-        loop=context.loop if context is not None else None,
-        in_line=in_line,
+        loop=loop,
         log_prints=log_prints,
         asynchronous=asynchronous,
     )

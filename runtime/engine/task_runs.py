@@ -94,7 +94,6 @@ class TaskRunDriver:
         "_run_count",
         "_scope",
         "_task_run",
-        "_turns_on",
         "_upstream",
         "_worker",
         "future",
@@ -110,7 +109,6 @@ class TaskRunDriver:
         place: Place,
         *,
         loop: asyncio.AbstractEventLoop | None = None,
-        in_line: bool = False,
         log_prints: bool = False,
         asynchronous: bool = False,
     ) -> None:
@@ -120,10 +118,8 @@ class TaskRunDriver:
         self._scope = scope
         self._environment = environment
         self._place = place
-        #: the loop of the async flow that the run belongs to
-        self._loop = loop
         #: the loop without which no attempt can be made
-        self._turns_on = loop if call.definition.is_async or in_line else None
+        self._loop = loop
         self._log_prints = log_prints
         self._journal = (
             scope.journal
@@ -227,7 +223,7 @@ class TaskRunDriver:
 
     def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the run can only settle if this event loop turns."""
-        return self._turns_on is loop or any(future.needs(loop) for future, _ in self._upstream)
+        return self._loop is loop or any(future.needs(loop) for future, _ in self._upstream)
 
     def _is_settled(self) -> bool:
         return self.future.settled

@@ -16,6 +16,7 @@ from runtime.futures import SLOT
 from runtime.logging import ENGINE
 from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.loops import LoopAttempts
+from runtime.threads import LoopThread
 
 #: as many threads as anyio allows by default
 DEFAULT_THREADS = 40
@@ -39,8 +40,9 @@ class ConcurrentTaskRunner(BaseTaskRunner):
     --------------------------------------------
     Short tasks need the interpreter more than they need threads. Forty threads that all want it stand in
     each other's way: each task then cost two context switches and twice the time. So while attempts
-    wait, the event loop looks every millisecond, and adds as many threads as there are. It adds none if
-    it came late itself, since then the interpreter is what is short, unless no attempt has ended at all.
+    wait, an event loop of its own looks every millisecond, and adds as many threads as there are. It adds
+    none if it came late itself, since then the interpreter is what is short, unless no attempt has ended
+    at all.
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
@@ -69,7 +71,9 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         #: attempts that threads have ended so far
         self._ended = 0
         self._threads: dict[threading.Thread, Attempt | None] = {}
-        self._loop_tasks: set[asyncio.Task[None]] = set()
+        #: keeps the threads
+        self._keeper: LoopThread | None = None
+        self._keeper_tasks: set[asyncio.Task[None]] = set()
         self._abandoned: set[Attempt] = set()
         #: whether somebody sees to it that there are threads enough
         self._growing = False
@@ -91,9 +95,8 @@ class ConcurrentTaskRunner(BaseTaskRunner):
             for thread, attempt in threads.items()
             if attempt is not None and attempt in self._abandoned
         }
-        if self._loop_thread is not None:
-            self._loop_thread.stop()
-            self._loop_thread = None
+        if self._keeper is not None:
+            self._keeper.stop()
         for thread in threads.keys() - stuck.keys():
             thread.join()
         for attempt in stuck.values():
@@ -114,7 +117,7 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         if self._environment is None:
             raise self.not_started()
         if attempt.call.definition.is_async and not self._bounds_async:
-            self._on_loops.start(attempt, attempt.loop or self.loop())
+            self._start_on_loop(attempt)
             return
         with self._lock:
             if self._free <= 0:
@@ -141,19 +144,31 @@ class ConcurrentTaskRunner(BaseTaskRunner):
     @contextmanager
     def given_back(self) -> Generator[None]:
         """Let another attempt have the caller's slot for the length of a block."""
+        self.give_back()
+        try:
+            yield
+        finally:
+            self.take_again()
+
+    def give_back(self) -> None:
+        """Let another attempt have the caller's slot."""
         with self._lock:
             following = self._release()
         if following is not None:
             self._launch(following)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._free -= 1
+
+    def take_again(self) -> None:
+        """Have a slot again, also where none is free: there is one too few until somebody else ends."""
+        with self._lock:
+            self._free -= 1
+
+    def _start_on_loop(self, attempt: Attempt) -> None:
+        attempt.context.run(SLOT.set, _LoopSlot(self) if self._bounds_async else None)
+        self._on_loops.start(attempt, attempt.loop or self.loop())
 
     def _launch(self, attempt: Attempt) -> None:
         if attempt.guard is None:
-            self._on_loops.start(attempt, attempt.loop or self.loop())
+            self._start_on_loop(attempt)
             return
         with self._lock:
             self._queued += 1
@@ -162,15 +177,21 @@ class ConcurrentTaskRunner(BaseTaskRunner):
                 self._growing = True
         self._queue.put(attempt)
         if grow:
-            self.loop().call_soon_threadsafe(self._keep, self._grow, context=Context())
+            self._keeper_loop().call_soon_threadsafe(self._keep, self._grow, context=Context())
+
+    def _keeper_loop(self) -> asyncio.AbstractEventLoop:
+        # Not the loop of async tasks: one that blocks it may be waiting for the very thread to be started.
+        if self._keeper is None:
+            self._keeper = self.environment.threads.start_loop(f"flows-{self.name}-threads")
+        return self._keeper.loop
 
     def _keep(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.get_running_loop().create_task(job())
-        self._loop_tasks.add(task)
-        task.add_done_callback(self._loop_tasks.discard)
+        self._keeper_tasks.add(task)
+        task.add_done_callback(self._keeper_tasks.discard)
 
     async def _grow(self) -> None:
-        """Add threads while attempts wait for one; a task of the loop."""
+        """Add threads while attempts wait for one; a task of the keeper's loop."""
         loop = asyncio.get_running_loop()
         punctual = True
         ended = None
@@ -241,3 +262,30 @@ class ConcurrentTaskRunner(BaseTaskRunner):
             following = self._release()
         if following is not None:
             self._launch(following)
+
+
+class _LoopSlot:
+    """The slot of an async attempt, which may wait in several places at once: it is given back once."""
+
+    __slots__ = ("_lock", "_runner", "_waits")
+
+    def __init__(self, runner: ConcurrentTaskRunner) -> None:
+        self._runner = runner
+        self._waits = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def given_back(self) -> Generator[None]:
+        with self._lock:
+            self._waits += 1
+            first = self._waits == 1
+        if first:
+            self._runner.give_back()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waits -= 1
+                last = self._waits == 0
+            if last:
+                self._runner.take_again()
