@@ -25,8 +25,9 @@ def backends_of(config: pytest.Config) -> "Backends":
 
 def note_modules(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
     """Remember the modules that tests are in."""
-    found = {item.getparent(pytest.Module) for item in items}
-    config.stash[_TEST_MODULES] = {module.obj for module in found if module is not None}
+    # Some collectors call a file a Module that has no module in it, as Sybil does for pages of text.
+    found = {getattr(item.getparent(pytest.Module), "obj", None) for item in items}
+    config.stash[_TEST_MODULES] = {module for module in found if isinstance(module, ModuleType)}
 
 
 def _modules(config: pytest.Config) -> Iterable[ModuleType]:
