@@ -45,7 +45,10 @@ class Exploration:
         """What has been shown, and no more than that."""
         found = f"{len(self.failures)} failing" if self.failures else "no failure"
         if self.complete:
-            return f"all {self.executions} interleavings at points={self.points}: {found}"
+            every = (
+                "the only interleaving" if self.executions == 1 else f"all {self.executions} interleavings"
+            )
+            return f"{every} at points={self.points}: {found}"
         if self.failures or not self.executions:
             return f"{found} in {self.executions} schedules ({self.strategy})"
         # The rule of three: what happens in more than 3/n of all schedules is missed n times by chance in 20.

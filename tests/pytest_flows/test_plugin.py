@@ -69,3 +69,28 @@ def test_the_header_names_a_file_that_hides_our_packages(pytester: pytest.Pytest
     result = pytester.run(sys.executable, "-m", "pytest")
 
     result.stdout.fnmatch_lines([f"flows: '{name}' is not the package of pytest-flows but {shadow}. Rename*"])
+
+
+def test_a_suite_may_have_tests_in_files_that_are_no_modules(pytester):
+    pytester.makeconftest(
+        """
+        import pytest
+
+        class Page(pytest.Module):
+            obj = property(lambda self: (_ for _ in ()).throw(AttributeError("obj")))
+
+            def collect(self):
+                yield Example.from_parent(self, name="example")
+
+        class Example(pytest.Item):
+            def runtest(self):
+                pass
+
+        def pytest_collect_file(file_path, parent):
+            if file_path.suffix == ".md":
+                return Page.from_parent(parent, path=file_path)
+        """
+    )
+    pytester.makefile(".md", page="# A page")
+
+    pytester.runpytest_inprocess("--task-runner=sequential").assert_outcomes(passed=1)
