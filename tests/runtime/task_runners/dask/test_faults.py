@@ -157,6 +157,24 @@ def test_a_small_result_outlives_its_worker(doomed, ledger):
     assert len(ledger.lines) == 1
 
 
+def test_a_second_start_is_noticed_where_the_scheduler_takes_no_plugin(command_line, ledger, gate, caplog):
+    blocked = {"DASK_DISTRIBUTED__SCHEDULER__BLOCKED_HANDLERS": "['register_scheduler_plugin']"}
+    address, _ = command_line(n_workers=2, environment={**os.environ, **blocked})
+
+    def submit():
+        future = waits.submit(ledger, gate)
+        until(lambda: future.get_state().is_running())
+        os.kill(int(ledger.lines[0]), signal.SIGKILL)
+        return [future]
+
+    (state,) = states_of(DaskTaskRunner(address=address), submit)
+
+    assert state.is_crashed()
+    assert "a second time" in state.message
+    assert "a second time" in caplog.text
+    assert len(ledger.lines) == 2
+
+
 def test_a_scheduler_that_dies_crashes_all_that_is_open(command_line, ledger, gate):
     address, started = command_line()
 
