@@ -6,12 +6,17 @@ from typing import Any, cast
 
 from distributed import LocalCluster
 
-#: Threads of this process are there within 30 ms, where worker processes take a second.
 _SETTINGS: dict[str, Any] = {
     "n_workers": 2,
     "threads_per_worker": 2,
+    # Threads of this process are there within 50 ms, where worker processes take a second. What is sent goes
+    # through sockets all the same, so that what could not travel does not.
     "processes": False,
-    "dashboard_address": None,
+    "protocol": "tcp",
+    # Dask listens on all interfaces, and at a port that another cluster may have.
+    "host": "127.0.0.1",
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
 }
 
 

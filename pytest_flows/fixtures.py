@@ -13,8 +13,10 @@ from pytest_flows.sessions import backends_of
 if TYPE_CHECKING:
     from distributed import LocalCluster
 
+    from pytest_flows.clock import FlowClock
     from pytest_flows.flow_runs import FlowRuns
     from pytest_flows.simulating import Simulate
+    from pytest_flows.stubs import FlowStub
     from runtime.task_runners import (
         BaseTaskRunner,
         ConcurrentTaskRunner,
@@ -130,6 +132,36 @@ def simulate(request: pytest.FixtureRequest) -> "Simulate":
     from pytest_flows.simulating import Simulate
 
     return Simulate(request.node)
+
+
+@pytest.fixture
+def flow_clock(request: pytest.FixtureRequest, task_runner: "BaseTaskRunner") -> "Generator[FlowClock]":
+    """Time for flows and for the code they call: it stands, and ``flow_clock.advance(hours=1)`` moves it.
+
+    Where a run awaits its retry and no task runs it moves by itself: nobody waits for a retry delay.
+    """
+    from pytest_flows.clock import FlowClock
+
+    del task_runner
+    # Clusters first: compiled modules must not be imported while the types of dates are replaced.
+    for name in {"dask_cluster", "ray_instance"} & set(request.fixturenames):
+        request.getfixturevalue(name)
+    clock = FlowClock()
+    with clock.in_charge():
+        yield clock
+
+
+@pytest.fixture
+def flow_stub() -> "Generator[FlowStub]":
+    """``flow_stub(task, returns=1)`` has a task do something else in this test, on every task runner.
+
+    Or ``raises=OSError("down")``, or ``side_effect=function``, or ``side_effect=[OSError, 1]``: one
+    entry for each attempt of a run.
+    """
+    from pytest_flows.stubs import FlowStub
+
+    with ExitStack() as stubbed:
+        yield FlowStub(stubbed)
 
 
 @pytest.fixture(autouse=True)

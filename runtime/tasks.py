@@ -4,7 +4,8 @@ import functools
 import hashlib
 import inspect
 import io
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
@@ -244,6 +245,20 @@ class Task(Generic[P, R]):
         """The same task with other options; takes what the decorator takes."""
         refuse_unknown(f"Task '{self.name}'", options, self._options)
         return type(self)(self.fn, **{**self._options, **options})
+
+    @contextmanager
+    def replaced(self, fn: Callable[..., Any]) -> Generator[None]:
+        """For the length of a block, run ``fn`` in place of the function; all else stays as it is.
+
+        For tests. ``fn`` must be a coroutine function where the task is async.
+        """
+        before = self.fn, self._definition
+        self.fn = cast("Callable[P, R]", fn)
+        self._definition = replace(self._definition, function=fn)
+        try:
+            yield
+        finally:
+            self.fn, self._definition = before
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskCall:
         definition = self._definition

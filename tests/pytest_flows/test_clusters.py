@@ -148,3 +148,27 @@ def test_third(dask_cluster):
     )
 
     result.assert_outcomes(passed=3)
+
+
+def test_clusters_listen_on_the_loopback_interface_alone(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+import psutil
+
+def test_ports(dask_cluster, dask_cluster_factory):
+    dask_cluster_factory(n_workers=1, processes=True)
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    hosts = {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections()
+        if connection.status == "LISTEN"
+    }
+    assert hosts <= {"127.0.0.1", "::1"}
+""",
+        "-W",
+        "error",
+    )
+
+    result.assert_outcomes(passed=1)

@@ -1,0 +1,202 @@
+"""The fixture ``flow_clock``: time that passes when the test says so, or when nothing but a retry waits.
+
+Why only the wall clock stands still for user code
+--------------------------------------------------
+freezegun would freeze ``time.monotonic`` too. Event loops, pools and clusters measure their waits by it, and
+would wait for ever. So that is put back, and the wall clocks of cluster software are left alone.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from freezegun import freeze_time
+
+from runtime.clocks import Alarm, SystemClock, Waiter
+from runtime.context import default_environment
+from runtime.history import StateChange
+from runtime.hooks import hookimpl, plugins
+from runtime.runs import TaskRun
+
+#: what needs the real wall clock: it measures how long others are silent
+_IGNORED = ["dask", "distributed", "ray", "tornado"]
+_MONOTONIC = {time.monotonic, time.monotonic_ns, time.perf_counter, time.perf_counter_ns}
+
+
+class FlowClock:
+    """The clock of the runtime, and of user code: it stands, and moves when told to.
+
+    It also moves, to the next moment that anything waits for, whenever a run awaits its retry and no task
+    runs: nobody has to wait for a retry delay. Timeouts of tasks that run take as long as ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._real = SystemClock()
+        self._now = datetime.fromtimestamp(self._real.time(), UTC)
+        #: seconds that were skipped
+        self._skipped = 0.0
+        self._pending: set[_MovedAlarm] = set()
+        self._running: set[UUID] = set()
+        self._awaiting_retry: set[UUID] = set()
+        #: hears of every move
+        self._follow: Callable[[datetime], object] = _nobody
+
+    @property
+    def now(self) -> datetime:
+        """What time it is, in UTC."""
+        return self._now
+
+    def advance(self, seconds: float = 0.0, **more: float) -> None:
+        """Let time pass: so many seconds, or ``minutes=``, ``hours=``, ``days=``."""
+        delay = timedelta(seconds=seconds, **more)
+        if delay < timedelta(0):
+            raise ValueError(f"Time cannot pass backwards ({delay}); move_to() sets the wall clock back.")
+        with self._lock:
+            self._skipped += delay.total_seconds()
+            self._set(self._now + delay)
+            for alarm in self._pending:
+                alarm.set_again()
+
+    def move_to(self, moment: datetime | str) -> None:
+        """Let time pass until ``moment``; one without a time zone is in UTC. Text is read as ISO 8601.
+
+        A moment that has passed already sets the wall clock back, and nothing else.
+        """
+        goal = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        goal = goal.replace(tzinfo=UTC) if goal.tzinfo is None else goal.astimezone(UTC)
+        with self._lock:
+            if goal >= self._now:
+                self.advance((goal - self._now).total_seconds())
+            self._set(goal)
+
+    def time(self) -> float:
+        """Seconds since the epoch: what the wall clock shows."""
+        return self._now.timestamp()
+
+    def monotonic(self) -> float:
+        """Seconds that passed by themselves, and those that were skipped."""
+        return self._real.monotonic() + self._skipped
+
+    def call_at(self, moment: float, callback: Callable[[], None]) -> Alarm:
+        """Call ``callback`` when that much time has passed, or was skipped."""
+        alarm = _MovedAlarm(self, moment, callback)
+        with self._lock:
+            self._pending.add(alarm)
+            alarm.set_again()
+        return alarm
+
+    def waiter(self) -> Waiter:
+        """A wait that skipped time shortens."""
+        return _MovedWaiter(self, self._real.waiter())
+
+    @hookimpl
+    def flows_state_change(self, change: StateChange) -> None:
+        """Move on where all that is left is to wait for a retry."""
+        with self._lock:
+            run, state = change.run, change.state
+            _put(self._awaiting_retry, run.id, inside=state.name == "AwaitingRetry")
+            if isinstance(run, TaskRun):
+                _put(self._running, run.id, inside=state.is_running())
+            if self._awaiting_retry and not self._running and self._pending:
+                earliest = min(alarm.moment for alarm in self._pending)
+                self.advance(max(0.0, earliest - self.monotonic()))
+
+    @contextmanager
+    def in_charge(self) -> Generator[None]:
+        """Be the clock of the runtime, and of all user code, for the length of a block."""
+        freezer = freeze_time(self._now.replace(tzinfo=None), ignore=_IGNORED)
+        plugins().register(self)
+        try:
+            with default_environment(clock=self), freezer as frozen:
+                _put_back_monotonic(freezer)
+                self._follow = lambda now: frozen.move_to(now.replace(tzinfo=None))
+                yield
+        finally:
+            self._follow = _nobody
+            plugins().unregister(self)
+            for alarm in list(self._pending):
+                alarm.cancel()
+
+    def forget(self, alarm: "_MovedAlarm") -> None:
+        """The alarm rang, or was cancelled."""
+        with self._lock:
+            self._pending.discard(alarm)
+
+    def real_alarm(self, moment: float, callback: Callable[[], None]) -> Alarm:
+        """An alarm of the machine's clock for a moment of this one."""
+        return self._real.call_at(moment - self._skipped, callback)
+
+    def _set(self, now: datetime) -> None:
+        self._now = now
+        self._follow(now)
+
+
+class _MovedAlarm:
+    """An alarm that is set anew whenever time is skipped."""
+
+    def __init__(self, clock: FlowClock, moment: float, callback: Callable[[], None]) -> None:
+        self.moment = moment
+        self._clock = clock
+        self._callback = callback
+        self._set: Alarm | None = None
+
+    def set_again(self) -> None:
+        """Ring at the right time, as things are now."""
+        if self._set is not None:
+            self._set.cancel()
+        self._set = self._clock.real_alarm(self.moment, self._ring)
+
+    def cancel(self) -> None:
+        """Forget the call."""
+        self._clock.forget(self)
+        if self._set is not None:
+            self._set.cancel()
+
+    def _ring(self) -> None:
+        self._clock.forget(self)
+        self._callback()
+
+
+class _MovedWaiter:
+    def __init__(self, clock: FlowClock, waiter: Waiter) -> None:
+        self._clock = clock
+        self._waiter = waiter
+        self._woken = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is None:
+            return self._waiter.wait()
+        alarm = self._clock.call_at(self._clock.monotonic() + timeout, self._waiter.wake)
+        self._waiter.wait()
+        alarm.cancel()
+        return self._woken
+
+    def wake(self) -> None:
+        self._woken = True
+        self._waiter.wake()
+
+
+def _put_back_monotonic(freezer: Any) -> None:
+    """Leave to user code what freezegun took besides the wall clock."""
+    for function in _MONOTONIC:
+        setattr(time, function.__name__, function)
+    changes = cast("list[tuple[Any, str, Any]]", freezer.undo_changes)
+    for module, name, real in changes:
+        if callable(real) and real in _MONOTONIC:
+            setattr(module, name, real)
+
+
+def _put(ids: set[UUID], id: UUID, *, inside: bool) -> None:  # noqa: A002 - the word for it
+    if inside:
+        ids.add(id)
+    else:
+        ids.discard(id)
+
+
+def _nobody(now: datetime) -> None:
+    del now
