@@ -23,6 +23,7 @@ from runtime.task_runners.dask.clusters import (
     connected,
     temporary_cluster,
 )
+from runtime.task_runners.dask.deaths import watched
 from runtime.task_runners.dask.scheduler import OneAttempt
 from runtime.task_runners.dask.traffic import Sent, Traffic
 
@@ -106,7 +107,8 @@ class DaskTaskRunner(BaseTaskRunner):
                 connected(target, settings["client_kwargs"] or {}, settings["performance_report_path"])
             )
             token = uuid4().hex[:8]
-            traffic = Traffic(client, token, client.scheduler.address)
+            deaths = stack.enter_context(watched(cluster))
+            traffic = Traffic(client, token, client.scheduler.address, deaths)
             stack.enter_context(attempts_run_once(client, cluster, OneAttempt(token, traffic.topic)))
             traffic.begin()
             stack.callback(client.sync, traffic.end)

@@ -33,6 +33,7 @@ from runtime.logging import ENGINE
 from runtime.remote import Message, PackedCall, Parcel, RemoteResult, hear
 from runtime.remote.messages import ADOPTED, CACHED, RETURNED, STARTED
 from runtime.runs import TaskRun
+from runtime.task_runners.dask.deaths import Deaths
 from runtime.task_runners.dask.worker import run_attempt, stop_attempt, variable_name
 
 #: Seconds between two looks at whether scheduler and workers are still there.
@@ -41,6 +42,8 @@ LOOK_INTERVAL = 0.1
 SCHEDULER_PATIENCE = 5.0
 #: Seconds between the end of a task on the cluster and the report of it, at most.
 REPORT_PATIENCE = 5.0
+#: Seconds until a dead worker's nanny says how it died.
+CAUSE_WITHIN = 1.0
 #: Bytes of calls that go into one graph.
 BATCH_BYTES = 4_000_000
 
@@ -59,6 +62,7 @@ class Sent:
         "future",
         "has_value",
         "id",
+        "is_erring",
         "kept_back",
         "key",
         "sent_again",
@@ -95,6 +99,8 @@ class Sent:
         #: whether its value lies on the cluster
         self.has_value = False
         self.sent_again = False
+        #: whether it is being found out what went wrong
+        self.is_erring = False
         #: when the cluster was first seen to be done with it
         self.finished_at: float | None = None
 
@@ -122,12 +128,13 @@ class DaskResult(RemoteResult):
 class Traffic:
     """The attempts of one flow run on a cluster."""
 
-    def __init__(self, client: Any, token: str, address: str) -> None:
+    def __init__(self, client: Any, token: str, address: str, deaths: Deaths) -> None:
         self.client = client
         self.token = token
         self.topic = f"flows-{token}"
         #: where the scheduler is, for messages
         self._address = address
+        self._deaths = deaths
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop
         # nothing of the submitter's context may be seen here, such as its annotations
         self._context = Context()
@@ -390,6 +397,7 @@ class Traffic:
                 for sent in list(self._under_way.values()):
                     self._lost(sent, self._gone or "")
             else:
+                self._deaths.look()
                 for sent in list(self._under_way.values()):
                     if sent.future is not None:
                         self._check(sent, sent.future, began)
@@ -421,7 +429,9 @@ class Traffic:
         elif not sent.confirmed:
             return  # whoever asks for it will find that it cannot be used
         elif status == "error":
-            self._start(self._errs(sent, future))
+            if not sent.is_erring:
+                sent.is_erring = True
+                self._start(self._errs(sent, future))
         elif lost := [upstream for upstream in sent.upstream if upstream.is_dead]:
             self._lost(
                 sent, f"The result of its upstream run '{lost[0].task_run.name}' was lost with its worker."
@@ -439,13 +449,19 @@ class Traffic:
     async def _errs(self, sent: Sent, future: Any) -> None:
         error = await future.exception()
         if isinstance(error, KilledWorker):
-            self._lost(
-                sent,
-                f"The worker {error.last_worker.address} died while it had the task. Its process was killed, "
-                "ran out of memory or left by itself; the worker's log says which.",
-            )
+            worker = error.last_worker.address
+            self._lost(sent, f"The worker {worker} died while it had the task. {await self._cause(worker)}")
         else:
             self._refused(sent, error)
+
+    async def _cause(self, worker: str) -> str:
+        """Why a worker died. The scheduler may be told before its nanny has noticed."""
+        until = self._loop.time() + CAUSE_WITHIN
+        while self._deaths.are_known and self._loop.time() < until:
+            if cause := self._deaths.cause(worker):
+                return cause
+            await asyncio.sleep(0.01)
+        return "Its process was killed, ran out of memory or left by itself; the worker's log says which."
 
     def _lost(self, sent: Sent, message: str) -> None:
         attempt = sent.attempt
