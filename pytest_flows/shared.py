@@ -1,5 +1,6 @@
 """The one Dask cluster and the one Ray of a session. Neither is imported before it is needed."""
 
+import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -82,7 +83,8 @@ class Shared:
 @contextmanager
 def _sent_by_value(modules: Iterable[ModuleType]) -> Generator[None]:
     pickling: Any = import_module("cloudpickle")  # comes with Dask and Ray
-    registered = list(modules)
+    # What cannot be imported travels by value anyway, and cloudpickle refuses to hear of it.
+    registered = [module for module in modules if sys.modules.get(module.__name__) is module]
     for module in registered:
         pickling.register_pickle_by_value(module)
     try:

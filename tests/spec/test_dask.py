@@ -3,54 +3,18 @@
 import pytest
 from distributed import LocalCluster
 
+from pytest_flows import assert_history, assert_max_concurrency
 from runtime.task_runners import DaskTaskRunner
-from tests.spec.test_terminal import BLOCKS, form, terminal
 
 pytestmark = pytest.mark.slow
 
-TERMINAL = """\
-13:46:58.865 | Beginning flow run 'olivine-swan' for flow 'sequential-flow'...
-13:46:58.866 | Starting task runner `SequentialTaskRunner`...
-13:46:58.934 | Submitting task run 'hello_local-a087a829-0' to task runner...
-Hello!
-13:46:58.955 | Task run 'hello_local-a087a829-0' finished in state Completed(message=None, type=COMPLETED)
-13:46:58.981 | Beginning subflow run 'discreet-peacock' for flow 'dask-subflow'...
-13:46:58.981 | Starting task runner `DaskTaskRunner`...
-13:46:58.981 | Creating a new Dask cluster with `distributed.deploy.local.LocalCluster`
-13:46:59.339 | The Dask dashboard is available at http://127.0.0.1:8787/status
-13:46:59.369 | Submitting task run 'hello_dask-e80d21db-0' to task runner...
-Hello from Dask!
-13:47:00.066 | Task run 'hello_dask-e80d21db-0' finished in state Completed(message=None, type=COMPLETED)
-13:47:00.070 | Shutting down task runner `DaskTaskRunner`...
-13:47:00.294 | Subflow run 'discreet-peacock' finished in state Completed(message='All states completed.', type=COMPLETED)
-13:47:00.305 | Submitting task run 'hello_local-a087a829-1' to task runner...
-Hello!
-13:47:00.325 | Task run 'hello_local-a087a829-1' finished in state Completed(message=None, type=COMPLETED)
-13:47:00.326 | Shutting down task runner `SequentialTaskRunner`...
-13:47:00.334 | Flow run 'olivine-swan' finished in state Completed(message='All states completed.', type=COMPLETED)
-"""  # noqa: E501 - as it stands on the terminal
-
-THREADS = "'processes': False, 'dashboard_address': '127.0.0.1:0'"
+FARGATE = "dask_cloudprovider.aws.FargateCluster"
 
 
-def test_multiple_task_runners_log_line_by_line_as_specified(tmp_path):
-    script = (BLOCKS / "multiple_task_runners.py").read_text(encoding="utf-8")
-    # the script starts processes, so its call needs the guard that the page itself asks for
-    guarded = script.replace("\nsequential_flow()", '\nif __name__ == "__main__":\n    sequential_flow()')
+def test_a_flow_may_name_a_cluster_that_is_not_there_yet(run_block):
+    block = run_block("dask_address")
 
-    shown = terminal(guarded, tmp_path)
-
-    # the port may be taken on this machine
-    assert [line.rpartition(":")[0] if "dashboard" in line else line for line in form(shown)] == [
-        line.rpartition(":")[0] if "dashboard" in line else line for line in form(TERMINAL)
-    ]
-
-
-@pytest.mark.parametrize(
-    "block", ["dask_workers", "dask_temporary_cluster", "dask_existing_cluster", "dask_adaptive_scaling"]
-)
-def test_task_runners_are_made_as_specified(run_block, block):
-    run_block(block, DaskTaskRunner=DaskTaskRunner)
+    assert block.my_flow.task_runner == DaskTaskRunner(address="http://my-dask-cluster")
 
 
 def test_an_address_is_looked_up_when_the_flow_runs(run_block):
@@ -60,31 +24,91 @@ def test_an_address_is_looked_up_when_the_flow_runs(run_block):
     assert "http://my-dask-cluster" in state.message or "http" in str(state.exception().__cause__)
 
 
-def test_tasks_of_all_priorities_run(run_block, capsys):
+@pytest.mark.parametrize(
+    ("name", "runner"),
+    [
+        (
+            "dask_temporary_cluster",
+            DaskTaskRunner(
+                cluster_class=FARGATE, cluster_kwargs={"n_workers": 4, "image": "my-prefect-image"}
+            ),
+        ),
+        ("dask_existing_cluster", DaskTaskRunner(address="tcp://...")),
+        ("dask_adaptive_scaling", DaskTaskRunner(cluster_class=FARGATE, adapt_kwargs={"maximum": 10})),
+    ],
+)
+def test_clusters_elsewhere_are_described_before_they_are_needed(run_block, name, runner):
     block = run_block(
-        "dask_priority",
-        changes={"DaskTaskRunner()": f"DaskTaskRunner(cluster_kwargs={{{THREADS}}})"},
+        name, DaskTaskRunner=DaskTaskRunner, changes={"DaskTaskRunner(": "it = DaskTaskRunner("}
     )
 
-    assert block.my_flow(return_state=True).is_completed()
-    assert sorted(capsys.readouterr().out.split()) == ["1", "2"]
+    assert block.it == runner
 
 
-def test_resources_of_a_cluster_are_there(run_block, capsys):
-    block = run_block("dask_resources", changes={'"n_workers": 1,': f'"n_workers": 1, {THREADS},'})
+def test_a_temporary_cluster_has_the_workers_and_threads_that_are_asked_for(run_block):
+    block = run_block(
+        "dask_workers", DaskTaskRunner=DaskTaskRunner, changes={"DaskTaskRunner(": "it = DaskTaskRunner("}
+    )
 
-    assert block.my_flow(return_state=True).is_completed()
+    with block.it.start() as runner:
+        assert list(runner.client.nthreads().values()) == [2, 2, 2, 2]
+
+
+def test_a_cluster_class_that_is_not_installed_crashes_the_flow_before_any_task(run_block, flow_runs):
+    block = run_block(
+        "dask_priority", changes={"DaskTaskRunner()": f"DaskTaskRunner(cluster_class={FARGATE!r})"}
+    )
+
+    state = block.my_flow(return_state=True)
+
+    assert state.is_crashed()
+    assert "dask_cloudprovider" in state.message
+    assert flow_runs[-1].task_runs == []
+
+
+def test_tasks_with_priorities_run(run_block, dask_task_runner, capfd, flow_runs):
+    block = run_block("dask_priority")
+
+    block.my_flow.with_options(task_runner=dask_task_runner)()
+
+    assert sorted(capfd.readouterr().out.split()) == ["1", "2"]
+    assert_history(flow_runs[-1]["show-0"], "Pending", "Running", "Completed")
+
+
+def test_tasks_that_are_called_run_here_whatever_is_annotated(run_block, dask_task_runner, capsys, flow_runs):
+    block = run_block("dask_resources")
+
+    block.my_flow.with_options(task_runner=dask_task_runner)()
+
     assert capsys.readouterr().out.split() == ["0", "1", "2", "3"]
+    assert {change.worker for change in flow_runs[-1]} <= {None, "caller"}
+
+
+def test_tasks_that_are_submitted_share_the_resources_of_a_worker(
+    run_block, dask_cluster_factory, capfd, flow_runs
+):
+    block = run_block(
+        "dask_resources", changes={f"show({number})": f"show.submit({number})" for number in range(4)}
+    )
+    given = block.my_flow.task_runner._settings["cluster_kwargs"]
+    cluster = dask_cluster_factory(**given, threads_per_worker=4)
+
+    block.my_flow.with_options(task_runner=DaskTaskRunner(cluster=cluster))()
+
+    assert sorted(capfd.readouterr().out.split()) == ["0", "1", "2", "3"]
+    assert_max_concurrency(flow_runs[-1], 2)
 
 
 def test_a_cluster_that_scales_runs_tasks(run_block):
-    source = (BLOCKS / "dask_adaptive_scaling.py").read_text(encoding="utf-8")
-    source = source.replace('"dask_cloudprovider.aws.FargateCluster"', "small")
-
     def small():
         return LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0")
 
-    runner = eval(source, {"DaskTaskRunner": DaskTaskRunner, "small": small})
-    block = run_block("submit")
+    block = run_block(
+        "dask_adaptive_scaling",
+        DaskTaskRunner=DaskTaskRunner,
+        small=small,
+        changes={"DaskTaskRunner(": "it = DaskTaskRunner(", f'"{FARGATE}"': "small"},
+    )
+    submits = run_block("submit").run_with_task_runner
 
-    assert block.run_with_task_runner.with_options(task_runner=runner)(return_state=True).is_completed()
+    assert submits.with_options(task_runner=block.it)(return_state=True).is_completed()

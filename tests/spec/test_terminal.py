@@ -7,20 +7,24 @@ import sys
 from itertools import count
 from pathlib import Path
 
+import pytest
+
 BLOCKS = Path(__file__).parent / "blocks"
 
-SEQUENTIAL_FLOW = """\
+SHOWN = """\
 13:46:58.865 | Beginning flow run 'olivine-swan' for flow 'sequential-flow'...
 13:46:58.866 | Starting task runner `SequentialTaskRunner`...
 13:46:58.934 | Submitting task run 'hello_local-a087a829-0' to task runner...
 Hello!
 13:46:58.955 | Task run 'hello_local-a087a829-0' finished in state Completed(message=None, type=COMPLETED)
 13:46:58.981 | Beginning subflow run 'discreet-peacock' for flow 'dask-subflow'...
-13:46:58.981 | Starting task runner `ConcurrentTaskRunner`...
+13:46:58.981 | Starting task runner `DaskTaskRunner`...
+13:46:58.981 | Creating a new Dask cluster with `distributed.deploy.local.LocalCluster`
+13:46:59.339 | The Dask dashboard is available at http://127.0.0.1:8787/status
 13:46:59.369 | Submitting task run 'hello_dask-e80d21db-0' to task runner...
 Hello from Dask!
 13:47:00.066 | Task run 'hello_dask-e80d21db-0' finished in state Completed(message=None, type=COMPLETED)
-13:47:00.070 | Shutting down task runner `ConcurrentTaskRunner`...
+13:47:00.070 | Shutting down task runner `DaskTaskRunner`...
 13:47:00.294 | Subflow run 'discreet-peacock' finished in state Completed(message='All states completed.', type=COMPLETED)
 13:47:00.305 | Submitting task run 'hello_local-a087a829-1' to task runner...
 Hello!
@@ -30,11 +34,31 @@ Hello!
 """  # noqa: E501 - as it stands on the terminal
 
 
-def test_a_subflow_with_a_runner_of_its_own_logs_line_by_line_as_specified(tmp_path):
-    script = (BLOCKS / "multiple_task_runners.py").read_text(encoding="utf-8")
-    shown = terminal(script.replace("DaskTaskRunner", "ConcurrentTaskRunner"), tmp_path)
+@pytest.mark.slow
+def test_a_subflow_on_dask_shows_line_by_line_what_is_specified(tmp_path):
+    script = script_of("multiple_task_runners")
 
-    assert form(shown) == form(SEQUENTIAL_FLOW)
+    shown = terminal(script, tmp_path)
+
+    assert form(shown) == form(SHOWN)
+
+
+@pytest.mark.slow
+def test_a_subflow_on_threads_shows_the_same_but_for_the_cluster(tmp_path):
+    script = script_of("multiple_task_runners").replace("DaskTaskRunner", "ConcurrentTaskRunner")
+
+    shown = terminal(script, tmp_path)
+
+    without_cluster = [
+        line for line in SHOWN.splitlines() if "cluster with" not in line and "dashboard" not in line
+    ]
+    assert form(shown) == form("\n".join(without_cluster).replace("DaskTaskRunner", "ConcurrentTaskRunner"))
+
+
+def script_of(block: str) -> str:
+    """A block as a script, with the guard that worker processes need."""
+    lines = (BLOCKS / f"{block}.py").read_text(encoding="utf-8").splitlines()
+    return "\n".join([*lines[:-1], 'if __name__ == "__main__":', f"    {lines[-1]}", ""])
 
 
 def terminal(script: str, folder: Path) -> str:
@@ -55,7 +79,7 @@ def terminal(script: str, folder: Path) -> str:
 
 
 def form(shown: str) -> list[str]:
-    """The lines with times, chosen names and task keys counted instead of told, so that two runs compare."""
+    """The lines with times, ports, chosen names and task keys counted instead of told."""
     numbers = count()
     known: dict[str, str] = {}
 
@@ -63,6 +87,7 @@ def form(shown: str) -> list[str]:
         return known.setdefault(match[0], f"<{next(numbers)}>")
 
     timeless = re.sub(r"^\d\d:\d\d:\d\d\.\d{3} \| ", "<time> | ", shown, flags=re.MULTILINE)
+    timeless = re.sub(r"(?<=http://127\.0\.0\.1:)\d+", "<port>", timeless)
     return re.sub(
         r"(?<=run ')[a-z]+-[a-z]+(?=')|(?<=[a-z]-)[0-9a-f]{8}(?=-\d+')", told, timeless
     ).splitlines()
