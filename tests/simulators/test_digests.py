@@ -1,7 +1,8 @@
 """The same seeds give the same runs: in every process, with every hash seed, on every version of Python.
 
 The digests below are recorded, not computed here, so every interpreter that runs this suite is compared with
-all others. A change of what the engine does, or of the planted bugs, changes them: run this file to print them.
+all others. A change of what the engine does, or of the planted bugs, changes them: run this file to print
+them.
 """
 
 import hashlib
