@@ -93,7 +93,11 @@ class PrefectFuture(Generic[R]):
         if not self.settled:
             settled = LoopEvent()
             self.add_done_callback(settled.set)
-            await settled.wait(timeout)
+            try:
+                await settled.wait(timeout)
+            finally:
+                if not self.settled:
+                    self.forget(settled.set)
         return self._state if self.settled else None
 
     def cancel(self) -> None:
@@ -123,6 +127,12 @@ class PrefectFuture(Generic[R]):
             self._callbacks.append(callback)
             return True
 
+    def forget(self, callback: "Callable[[PrefectFuture[R]], object]") -> None:
+        """Do not call ``callback`` any more, if it was to be called."""
+        with self._journal.lock:
+            if self._callbacks is not None and callback in self._callbacks:
+                self._callbacks.remove(callback)
+
     def enter(self, state: State) -> None:
         """For the engine: the run is in this state now."""
         self._state = state
@@ -147,8 +157,16 @@ class PrefectFuture(Generic[R]):
         if not self.settled:
             self.refuse_deadlock()
             waiter = self._journal.clock.waiter()
-            if self.when_settled(lambda _: waiter.wake()):
-                block(waiter, timeout)
+
+            def wake(_: object) -> None:
+                waiter.wake()
+
+            if self.when_settled(wake):
+                try:
+                    block(waiter, timeout)
+                finally:
+                    if not self.settled:
+                        self.forget(wake)
         return self._state if self.settled else None
 
     def refuse_deadlock(self) -> None:
@@ -238,62 +256,80 @@ def as_completed(futures: "Iterable[PrefectFuture[R]]", timeout: float | None = 
 
 class _Completions(Generic[R]):
     def __init__(self, futures: "Iterable[PrefectFuture[R]]", timeout: float | None) -> None:
-        self._left = list(dict.fromkeys(futures))
+        self._futures = list(dict.fromkeys(futures))
         self._timeout = timeout
-        self._done: deque[PrefectFuture[R]] = deque()
-        self._wake: Callable[[], object] = lambda: None
 
     def __iter__(self) -> "Iterator[PrefectFuture[R]]":
-        clock = self._clock
-        deadline = self._deadline()
-        for _ in self._listen():
-            while not self._done:
-                for future in self._left:
-                    future.refuse_deadlock()
-                waiter = clock.waiter()
-                self._wake = waiter.wake
-                if not self._done and not block(waiter, self._remaining(deadline)):
-                    raise self._overdue()
-            yield self._next()
+        with _Arrivals(self._futures, self._timeout) as arrivals:
+            while arrivals.left:
+                while not arrivals.here:
+                    arrivals.refuse_deadlock()
+                    waiter = arrivals.clock.waiter()
+                    arrivals.wake = waiter.wake
+                    if not arrivals.here and not block(waiter, arrivals.remaining()):
+                        raise arrivals.overdue()
+                yield arrivals.next()
 
     async def __aiter__(self) -> "AsyncIterator[PrefectFuture[R]]":
-        deadline = self._deadline()
-        for _ in self._listen():
-            while not self._done:
-                event = LoopEvent()
-                self._wake = event.set
-                if not self._done and not await event.wait(self._remaining(deadline)):
-                    raise self._overdue()
-            yield self._next()
+        with _Arrivals(self._futures, self._timeout) as arrivals:
+            while arrivals.left:
+                while not arrivals.here:
+                    event = LoopEvent()
+                    arrivals.wake = event.set
+                    if not arrivals.here and not await event.wait(arrivals.remaining()):
+                        raise arrivals.overdue()
+                yield arrivals.next()
 
-    @property
-    def _clock(self) -> Clock:
-        return self._left[0].clock if self._left else current_environment().clock
 
-    def _listen(self) -> range:
-        for future in self._left:
-            future.add_done_callback(self._heard)
-        return range(len(self._left))
+class _Arrivals(Generic[R]):
+    """Who has settled, while somebody iterates."""
 
-    def _heard(self, future: "PrefectFuture[R]") -> None:
-        self._done.append(future)
-        self._wake()
+    def __init__(self, futures: "list[PrefectFuture[R]]", timeout: float | None) -> None:
+        #: those that were not handed out; a dictionary, since they may settle in any order
+        self.left = dict.fromkeys(futures)
+        #: those that have settled and were not handed out
+        self.here: deque[PrefectFuture[R]] = deque()
+        self.wake: Callable[[], object] = lambda: None
+        self.clock = futures[0].clock if futures else current_environment().clock
+        self._timeout = timeout
+        self._deadline = None if timeout is None else self.clock.monotonic() + timeout
+        self._may_block = False
 
-    def _next(self) -> "PrefectFuture[R]":
-        future = self._done.popleft()
-        self._left.remove(future)
+    def __enter__(self) -> "_Arrivals[R]":
+        for future in list(self.left):
+            future.add_done_callback(self._hear)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for future in self.left:
+            future.forget(self._hear)
+
+    def next(self) -> "PrefectFuture[R]":
+        """The first that has settled."""
+        future = self.here.popleft()
+        del self.left[future]
         return future
 
-    def _deadline(self) -> float | None:
-        return None if self._timeout is None else self._clock.monotonic() + self._timeout
+    def refuse_deadlock(self) -> None:
+        """Raise ``WouldDeadlock`` where some could not settle while this thread blocks."""
+        if not self._may_block:  # asked once: what needs nothing of this thread now will not do so later
+            for future in self.left:
+                future.refuse_deadlock()
+            self._may_block = True
 
-    def _remaining(self, deadline: float | None) -> float | None:
-        return None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+    def remaining(self) -> float | None:
+        """Seconds until the deadline."""
+        return None if self._deadline is None else max(0.0, self._deadline - self.clock.monotonic())
 
-    def _overdue(self) -> TimeoutError:
-        names = ", ".join(future.task_run.name for future in self._left[:5])
-        more = "" if len(self._left) <= 5 else f" and {len(self._left) - 5} more"
-        return TimeoutError(f"Not settled after {self._timeout} second(s): {names}{more}")
+    def overdue(self) -> TimeoutError:
+        """The error that names those that are late."""
+        names = [future.task_run.name for future in self.left]
+        more = "" if len(names) <= 5 else f" and {len(names) - 5} more"
+        return TimeoutError(f"Not settled after {self._timeout} second(s): {', '.join(names[:5])}{more}")
+
+    def _hear(self, future: "PrefectFuture[R]") -> None:
+        self.here.append(future)
+        self.wake()
 
 
 def block(waiter: Waiter, timeout: float | None = None) -> bool:
