@@ -4,7 +4,7 @@ import asyncio
 import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
@@ -227,8 +227,8 @@ def wait(futures: "Iterable[PrefectFuture[Any]]", timeout: float | None = None) 
         for future in left:
             future.refuse_deadlock()
         waiter = left[0].clock.waiter()
-        _call_when_all_settled(left, waiter.wake)
-        block(waiter, timeout)
+        with _called_when_all_settled(left, waiter.wake):
+            block(waiter, timeout)
     return _sorted_out(given)
 
 
@@ -241,8 +241,8 @@ async def wait_async(
     left = [future for future in dict.fromkeys(given) if not future.settled]
     if left:
         all_settled = LoopEvent()
-        _call_when_all_settled(left, all_settled.set)
-        await all_settled.wait(timeout)
+        with _called_when_all_settled(left, all_settled.set):
+            await all_settled.wait(timeout)
     return _sorted_out(given)
 
 
@@ -385,7 +385,10 @@ class LoopEvent:
             self._future.set_result(None)
 
 
-def _call_when_all_settled(futures: "list[PrefectFuture[Any]]", call: Callable[[], object]) -> None:
+@contextmanager
+def _called_when_all_settled(
+    futures: "list[PrefectFuture[Any]]", call: Callable[[], object]
+) -> Generator[None]:
     """One call at the end rather than one for each: a thread that wakes costs more than a task run."""
     settled: deque[PrefectFuture[Any]] = deque()
 
@@ -396,6 +399,12 @@ def _call_when_all_settled(futures: "list[PrefectFuture[Any]]", call: Callable[[
 
     for future in futures:
         future.add_done_callback(heard)
+    try:
+        yield
+    finally:
+        for future in futures:
+            if not future.settled:
+                future.forget(heard)
 
 
 def _sorted_out(futures: "list[PrefectFuture[Any]]") -> DoneAndNotDone:
