@@ -4,11 +4,15 @@ Loading this costs every pytest run, also those without a flow: neither this fil
 touches the runtime. What does is imported by the fixture or the option that needs it.
 """
 
+from collections.abc import Generator
+
 import pytest
 
+from pytest_flows.homes import move_home
 from pytest_flows.multiplying import MARKER, SIMULATE_MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
 from pytest_flows.replays import report_replays
+from pytest_flows.reports import add_flow_history, note_flow_runs
 from pytest_flows.sessions import backends_of, note_modules
 from pytest_flows.shadows import describe_shadows
 
@@ -24,7 +28,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make our markers known."""
+    """Make our markers known, and leave the developer's own files alone."""
+    move_home(config)
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", SIMULATE_MARKER)
 
@@ -45,6 +50,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Remember where tests are, and which of them could not be multiplied."""
     note_modules(session.config, session.items)
     note_unmultiplied(session.config, session.items)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember what was there before the test."""
+    note_flow_runs(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the histories of flows in reports of failures."""
+    report = yield
+    add_flow_history(item, report)
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,7 @@
 """What every pytest run pays for the plugin, and what it says."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +20,8 @@ def test_loading_the_plugin_imports_nothing_that_flows_need(pytester: pytest.Pyt
 
     imported = result.outlines
     assert "pytest_flows.plugin" in imported
-    assert not [
-        name
-        for name in imported
-        if name.split(".")[0] in {"anyio", "asyncio", "dask", "pydantic", "ray", "runtime", "simulators"}
-    ]
-    assert len(imported) <= 10, imported
+    assert [name for name in imported if name.split(".")[0] != "pytest_flows"] == []
+    assert len(imported) <= 12, imported
 
 
 def test_a_suite_without_flows_never_imports_the_runtime(pytester: pytest.Pytester) -> None:
@@ -94,3 +91,27 @@ def test_a_suite_may_have_tests_in_files_that_are_no_modules(pytester):
     pytester.makefile(".md", page="# A page")
 
     pytester.runpytest_inprocess("--task-runner=sequential").assert_outcomes(passed=1)
+
+
+def test_the_developers_own_files_are_left_alone(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = pytester.mkdir("own")
+    monkeypatch.setenv("FLOWS_HOME", str(own))
+    pytester.makepyfile(
+        """
+        import os
+        from pathlib import Path
+        from runtime.settings import current_settings
+
+        def test_home():
+            home = current_settings().home
+            assert home != Path(HOME) and home.exists()
+            assert os.environ["FLOWS_HOME"] == str(home)
+            Path(SEEN).write_text(str(home))
+        """.replace("HOME)", f"{str(own)!r})").replace("SEEN", repr(str(own / "seen")))
+    )
+
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+    assert not Path((own / "seen").read_text()).exists()

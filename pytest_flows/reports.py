@@ -1,0 +1,66 @@
+"""What the report of a failed test says about the flows that it ran."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+if TYPE_CHECKING:
+    from runtime.history import FlowRunHistory, HistoryStore
+
+#: lines for each flow run: enough to see what went wrong, where thousands of task runs would hide it
+LINES = 60
+
+
+def note_flow_runs(item: pytest.Item) -> None:
+    """Remember which flow runs were there before the test."""
+    store = _store()
+    item.stash[_EARLIER] = {run.id for run in store.flow_runs()} if store is not None else set[UUID]()
+
+
+def add_flow_history(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Add the histories of the flow runs of a failed test to its report."""
+    store = _store()
+    if store is None or not report.failed or report.when != "call":
+        return
+    earlier = item.stash.get(_EARLIER, set[UUID]())
+    histories = [store.history(run.id) for run in store.flow_runs() if run.id not in earlier]
+    if histories:
+        report.sections.append(("flow history", "\n\n".join(_told(history) for history in histories)))
+
+
+def _store() -> "HistoryStore | None":
+    """Where histories are, if anything has imported the runtime and they are in memory."""
+    context, history = sys.modules.get("runtime.context"), sys.modules.get("runtime.history")
+    if context is None or history is None:
+        return None
+    store = context.current_environment().store
+    return store if isinstance(store, history.MemoryHistoryStore) else None
+
+
+def _told(history: "FlowRunHistory") -> str:
+    run = history.flow_run
+    lines = list(_lines(history))
+    if len(lines) > LINES:
+        left_out = len(lines) - LINES
+        lines = [*lines[: LINES // 2], f"... {left_out} more ...", *lines[-LINES // 2 :]]
+    return "\n".join([f"{run.flow_name} '{run.name}'", *(f"  {line}" for line in lines)])
+
+
+def _lines(history: "FlowRunHistory") -> Iterator[str]:
+    changes = list(history)
+    width = max((len(name) for name in _names(history)), default=0)
+    for change in changes:
+        state = change.state
+        where = f"  on {change.worker}" if change.worker and state.is_running() else ""
+        message = f"  {state.message}" if state.message else ""
+        yield f"{change.elapsed:9.3f} s  {history.path(change.run):{width}}  {state.name}{where}{message}"
+
+
+def _names(history: "FlowRunHistory") -> Iterable[str]:
+    return {history.path(change.run) for change in history}
+
+
+_EARLIER = pytest.StashKey[set[UUID]]()
