@@ -1,11 +1,11 @@
 """Puts marks into a code object: calls that the code makes on its way, and nothing else that it could notice.
 
-A mark is `listener(what)` and leaves the stack as it was. It bears the source position of the instruction
+A mark calls a listener, and leaves the stack as it was. It bears the source position of the instruction
 that it stands before, so line tables, tracebacks and tracing read as without it, and it stands inside of the
 same exception handlers, so an exception that the listener raises arrives where one of that instruction would.
 
 What is marked is decided by a *kind*. A marked code object holds the kind itself where the listener belongs:
-it can be kept, and gets listeners (``connected``) in a few microseconds.
+it can be kept, and gets listeners (``connect``) in a few microseconds.
 """
 
 import sys
@@ -17,12 +17,32 @@ from types import CodeType
 from typing import Any, cast
 
 from bytecode import Bytecode, Instr, Label
-from bytecode.instr import UNSET, TryBegin, TryEnd
+from bytecode.instr import UNSET, CellVar, FreeVar, TryBegin, TryEnd
 
 #: What a bytecode consists of.
 Element = Instr | Label | TryBegin | TryEnd
-#: Called with what is marked, after the objects that the mark hands over.
+#: Called with the arguments of a mark.
 Listener = Callable[..., object]
+_FREE = "free "
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """An argument: what lies on the stack, 1 being its top."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """An argument: the cell that a variable of several functions lives in."""
+
+    variable: CellVar | FreeVar
+
+    @property
+    def name(self) -> str:
+        """The variable's name in the source."""
+        return self.variable.name.removeprefix(_FREE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +50,8 @@ class Mark:
     """A call before the instruction at ``index``."""
 
     index: int
-    #: the last argument of the call, a constant of the code
-    what: object
-    #: objects to hand over before it, by their place on the stack: 1 is the top
-    stack: tuple[int, ...] = ()
+    #: constants, and what is found at run time
+    arguments: tuple[object, ...]
     #: only who jumps to the instruction makes the call, not who arrives from the one before
     jumps_only: bool = False
 
@@ -108,7 +126,7 @@ def _insert_here(code: CodeType, kinds: tuple[Kind, ...]) -> CodeType:
     bytecode[:] = marked
     # Otherwise locals that are no arguments would be counted in the order of their first use.
     bytecode.argnames = list(code.co_varnames)
-    depth = max(3 + len(mark.stack) for marks in before.values() for _, mark in marks)
+    depth = max(2 + len(mark.arguments) for marks in before.values() for _, mark in marks)
     marked_code = bytecode.to_code(stacksize=code.co_stacksize + depth, compute_exception_stack_depths=False)
     return marked_code.replace(co_freevars=code.co_freevars)
 
@@ -119,7 +137,7 @@ def _without_namesakes(code: CodeType) -> CodeType:
     A comprehension in a class body may have a local that is called like a free variable of the class, which
     `bytecode` 0.19 takes for one and the same on Python 3.13.
     """
-    return code.replace(co_freevars=tuple(f"free {name}" for name in code.co_freevars))
+    return code.replace(co_freevars=tuple(_FREE + name for name in code.co_freevars))
 
 
 def _add(marked: list[Element], kind: Kind, mark: Mark, before: Instr) -> None:
@@ -136,13 +154,18 @@ def _add(marked: list[Element], kind: Kind, mark: Mark, before: Instr) -> None:
 
 def _call(kind: Kind, mark: Mark, before: Instr) -> Iterator[Element]:
     """The instructions of a mark, in the order that this version of Python wants."""
-    arguments = len(mark.stack) + 1
     instructions: list[tuple[str, Any]] = [("LOAD_CONST", kind)]
     instructions.insert(1 if sys.version_info >= (3, 13) else 0, ("PUSH_NULL", UNSET))
-    # Each one that is copied lies deeper by the callable, the null, and the copies before it.
-    instructions += [("COPY", place + 2 + copied) for copied, place in enumerate(mark.stack)]
-    instructions.append(("LOAD_CONST", mark.what))
+    instructions += [_load(argument, 2 + given) for given, argument in enumerate(mark.arguments)]
     if sys.version_info < (3, 12):
-        instructions.append(("PRECALL", arguments))
-    instructions += [("CALL", arguments), ("POP_TOP", UNSET)]
+        instructions.append(("PRECALL", len(mark.arguments)))
+    instructions += [("CALL", len(mark.arguments)), ("POP_TOP", UNSET)]
     return (Instr(name, argument, location=before.location) for name, argument in instructions)
+
+
+def _load(argument: object, pushed: int) -> tuple[str, Any]:
+    if isinstance(argument, Copied):
+        return "COPY", argument.place + pushed
+    if isinstance(argument, Cell):
+        return "LOAD_FAST" if sys.version_info >= (3, 13) else "LOAD_CLOSURE", argument.variable
+    return "LOAD_CONST", argument

@@ -76,7 +76,8 @@ class Marking:
         self._modules = len(sys.modules)
         for name, module in list(sys.modules.items()):
             self._consider_module(name, module)
-        for holder, code in self._selected_code():
+        # File by file, since a file's source is read and parsed once as long as nobody asks for many others.
+        for holder, code in sorted(self._selected_code(), key=lambda found: found[1].co_filename):
             if original(code) is not code:
                 continue  # made by marked code, or marked before
             if not isinstance(holder, FunctionType):

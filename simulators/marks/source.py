@@ -98,7 +98,7 @@ def lines_of(code: CodeType) -> tuple[Statements, Scope]:
     return Statements([scope], starts), scope
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _parsed(source: str) -> Statements | None:
     try:
         tree = ast.parse(source)

@@ -91,9 +91,9 @@ class _Walk:
                 else:
                     begins = (bool(labels) or _jumps(before)) and self._is_first(statement, key)
                 if begins:
-                    yield Mark(index, self._place(statement))
+                    yield Mark(index, (self._place(statement),))
                 elif element.name in _NEXT_ITEM and _turns_back(statement, labels, turns):
-                    yield Mark(index, self._place(statement), jumps_only=True)
+                    yield Mark(index, (self._place(statement),), jumps_only=True)
             # A handler begins anew, also one of the very statement before it.
             previous, before = None if element.name in _PRELUDE else statement, element
             labels.clear()
