@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,8 +10,8 @@ import pytest
 
 from pytest_flows.suite.gates import Gate, Ledger
 from runtime import Flow, State
-from runtime.context import environment
-from runtime.history import FlowRunHistory, MemoryHistoryStore
+from runtime.context import default_environment
+from runtime.history import FlowRunHistory, HistoryStore, MemoryHistoryStore
 from runtime.history.guarantees import violations
 from runtime.task_runners import BaseTaskRunner, TaskConcurrencyType
 
@@ -28,6 +29,31 @@ class Observed(NamedTuple):
 
 
 Observe = Callable[..., Observed]
+
+
+@contextmanager
+def checked_store() -> Generator[MemoryHistoryStore]:
+    """Keeps the histories of the flow runs in the block, and checks at its end what is true of every one."""
+    store = MemoryHistoryStore(keep=None)
+    with default_environment(store=store):
+        yield store
+    for flow_run in store.flow_runs():
+        assert violations(store.history(flow_run.id)) == []
+
+
+def observing(store: HistoryStore) -> Observe:
+    """A function that runs a flow, sync or async, to its end: ``observe(flow, *args)``."""
+
+    def observe(observed: Flow[..., Any], *args: Any, **kwargs: Any) -> Observed:
+        before = {run.id for run in store.flow_runs()}
+        returned: Any = observed(*args, return_state=True, **kwargs)
+        state: State = asyncio.run(returned) if observed.is_async else returned
+        (flow_run,) = [run for run in store.flow_runs() if run.id not in before]
+        history = store.history(flow_run.id)
+        assert history.states.final == state
+        return Observed(state, history)
+
+    return observe
 
 
 class SuiteBase:
@@ -52,26 +78,13 @@ class SuiteBase:
     @pytest.fixture(autouse=True)
     def store(self) -> Generator[MemoryHistoryStore]:
         """Keeps the histories of a test's flow runs; what is true of every history is checked at the end."""
-        store = MemoryHistoryStore(keep=None)
-        with environment(store=store):
+        with checked_store() as store:
             yield store
-        for flow_run in store.flow_runs():
-            assert violations(store.history(flow_run.id)) == []
 
     @pytest.fixture
     def observe(self, store: MemoryHistoryStore) -> Observe:
         """Runs a flow, sync or async, to its end: ``observe(flow, *args).state`` and ``.history``."""
-
-        def observe(observed: Flow[..., Any], *args: Any, **kwargs: Any) -> Observed:
-            before = {run.id for run in store.flow_runs()}
-            returned: Any = observed(*args, return_state=True, **kwargs)
-            state: State = asyncio.run(returned) if observed.is_async else returned
-            (flow_run,) = [run for run in store.flow_runs() if run.id not in before]
-            history = store.history(flow_run.id)
-            assert history.states.final == state
-            return Observed(state, history)
-
-        return observe
+        return observing(store)
 
     @pytest.fixture
     def gate(self, tmp_path: Path) -> Gate:
