@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from runtime.interrupts import waits
+
 
 class Alarm(Protocol):
     """A call that a clock will make."""
@@ -131,6 +133,7 @@ class _ThreadWaiter:
         self._lock = threading.Lock()
         self._lock.acquire()
 
+    @waits
     def wait(self, timeout: float | None = None) -> bool:
         if timeout is None:
             return self._lock.acquire()

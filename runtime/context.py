@@ -3,6 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,7 +34,16 @@ class Environment:
 class FlowRunContext:
     """The flow run around the code that asks."""
 
-    __slots__ = ("environment", "flow_run", "is_async", "log_prints", "loop", "parameters", "scope")
+    __slots__ = (
+        "environment",
+        "flow_run",
+        "is_async",
+        "log_prints",
+        "loop",
+        "parameters",
+        "run_count",
+        "scope",
+    )
 
     def __init__(
         self,
@@ -54,6 +64,14 @@ class FlowRunContext:
         self.loop: AbstractEventLoop | None = None
         #: the engine's own side of the flow run
         self.scope = scope
+        #: which attempt of the flow this code belongs to, counted from 1
+        self.run_count = 1
+
+    def again(self, run_count: int) -> "FlowRunContext":
+        """The context of a later attempt."""
+        later = copy(self)
+        later.run_count = run_count
+        return later
 
 
 class Bindable(Protocol):

@@ -14,6 +14,7 @@ from runtime.caching import cache_key, cached, keep
 from runtime.clocks import Clock
 from runtime.context import TASK_RUN, TaskRunContext
 from runtime.futures import PrefectFuture
+from runtime.interrupts import calls_out
 from runtime.lifecycle import Raised, Returned, Started, Stopped, TaskRunEvent
 from runtime.logging import prints_logged
 from runtime.parameters import put
@@ -80,10 +81,12 @@ class Attempt:
         #: whether somebody asked the runner to stop it
         self.stopping = False
 
-    def run(self, worker: str) -> None:
-        """Make the attempt, here and now."""
+    def run(self, worker: str) -> TaskRunEvent:
+        """Make the attempt, here and now; returns what was reported of it."""
         with prints_logged() if self.log_prints else nullcontext():
-            self.report(self.context.run(self._outcome, worker))
+            outcome = self.context.run(self._outcome, worker)
+            self.report(outcome)
+            return outcome
 
     async def run_async(self, worker: str) -> None:
         """Make the attempt of an async task. The caller sees to it that ``context`` is the current one."""
@@ -106,6 +109,7 @@ class Attempt:
         except BaseException as error:  # every one is an outcome
             return self._raised(error)
 
+    @calls_out
     async def _outcome_async(self, worker: str) -> TaskRunEvent:
         around = TASK_RUN.get()
         try:

@@ -21,6 +21,10 @@ class UnfinishedRun(FlowsError):
     """A result was asked of a run that has none, and will have none by itself."""
 
 
+class Terminated(SystemExit):
+    """The process was told to end, by SIGTERM, while a flow ran on its main thread."""
+
+
 class MissingContext(FlowsError, RuntimeError):
     """Something that needs a running flow or task was called outside of one."""
 

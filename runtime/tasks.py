@@ -15,6 +15,7 @@ from runtime.context import may_await
 from runtime.engine import call_task, call_task_async, submit_task
 from runtime.exceptions import MappingLengthMismatch, MappingMissingIterable
 from runtime.futures import PrefectFuture
+from runtime.interrupts import let_through
 from runtime.options import (
     Hooks,
     RunName,
@@ -162,6 +163,7 @@ class Task(Generic[P, R]):
         if self._definition.is_async and may_await():
             return _called_async(call, wait_for, return_state=return_state)
         state = call_task(call, wait_for)
+        let_through()
         return state if return_state else state.result()
 
     @overload
@@ -200,6 +202,7 @@ class Task(Generic[P, R]):
         ``MissingContext`` outside of a flow.
         """
         future = submit_task(self._call(args, kwargs), wait_for)
+        let_through()
         return future.wait() if return_state else future
 
     @overload
@@ -235,6 +238,7 @@ class Task(Generic[P, R]):
             submit_task(self._call(each_args, each_kwargs), wait_for)
             for each_args, each_kwargs in _mapped(self.name, args, kwargs)
         ]
+        let_through()
         if not return_state:
             return futures
         if self._definition.is_async and may_await():

@@ -6,10 +6,14 @@ Python cannot end a thread from outside. It can raise an exception in it at its 
 
 import asyncio
 import ctypes
+import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
+
+from runtime.interrupts import calls_out, may_interrupt, try_until_done
 
 
 class Interrupted(BaseException):
@@ -83,6 +87,7 @@ class _ThreadGuard:
         self._thread: int | None = None
         self._interrupted = False
 
+    @calls_out
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             with self._lock:
@@ -96,10 +101,24 @@ class _ThreadGuard:
 
     def interrupt(self) -> None:
         with self._lock:
-            if not self._interrupted:
+            if self._interrupted or self._thread is None:
                 self._interrupted = True
-                if self._thread is not None:
-                    _raise_in(self._thread, Interrupted)
+                return
+            self._interrupted = True
+        if not self._send(overdue=False):
+            try_until_done(lambda overdue: self._send(overdue=overdue))
+
+    def _send(self, *, overdue: bool) -> bool:
+        """Raise in the thread, unless the engine is at work there; whether there is nothing left to do."""
+        with self._lock:
+            if self._thread is None:
+                return True
+            time.sleep(0)  # begins a new turn of this thread: the other one stays where it is seen to be
+            frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, and no other way
+            if not overdue and not may_interrupt(frames.get(self._thread)):
+                return False
+            _raise_in(self._thread, Interrupted)
+            return True
 
     def _leave(self) -> None:
         # The exception may arrive anywhere until nobody can send it any more: also in here.

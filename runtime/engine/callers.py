@@ -3,11 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from runtime.context import Environment
 from runtime.envelope import Attempt
 from runtime.futures import LoopEvent, block
+from runtime.interrupts import came_by_signal
+from runtime.lifecycle import Raised
 from runtime.task_runners.loops import LoopAttempts
 
 
@@ -49,16 +52,21 @@ class Caller:
             self._wake()
 
     def make_one(self) -> bool:
-        """Make the next attempt, or start it beside this thread; False if there is none."""
+        """Make the next attempt, or start it beside this thread; False if there is none.
+
+        Raises an interrupt that arrived meanwhile, after it was reported.
+        """
         if not self._attempts:
             return False
         attempt = self._attempts.popleft()
         if attempt.guard is None:
             self._start_on_loop(attempt, attempt.loop)
         elif attempt.call.definition.policy.timeout is not None:
-            self._environment.threads.start(lambda: attempt.run("thread"), f"flows-{attempt.task_run.name}")
+            self._environment.threads.start(partial(_run, attempt), f"flows-{attempt.task_run.name}")
         else:
-            attempt.run("caller")
+            outcome = attempt.run("caller")
+            if type(outcome) is Raised and came_by_signal(outcome.exception):
+                raise outcome.exception  # it is meant for the flow, wherever this thread was at the time
         return True
 
     async def make_one_async(self) -> bool:
@@ -93,3 +101,7 @@ class Caller:
         if self._on_loops is None:
             self._on_loops = LoopAttempts()
         return self._on_loops
+
+
+def _run(attempt: Attempt) -> None:
+    attempt.run("thread")

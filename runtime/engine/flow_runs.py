@@ -24,6 +24,7 @@ from runtime.exceptions import CancelledRun, CrashedRun
 from runtime.futures import LoopEvent, PrefectFuture, block
 from runtime.history import Journal, StateChange
 from runtime.hooks import plugins
+from runtime.interrupts import SignalsHeld, calls_out
 from runtime.lifecycle import (
     AlarmRang,
     BodyRaised,
@@ -56,12 +57,14 @@ def run_flow(call: FlowCall) -> State:
 
     An exception that crashed the flow from outside of its code, such as an interrupt, is raised again.
     """
-    return FlowRunDriver(call).run()
+    with SignalsHeld():
+        return FlowRunDriver(call).run()
 
 
 async def run_flow_async(call: FlowCall) -> State:
     """Like :func:`run_flow`, for async flows on the running loop."""
-    return await FlowRunDriver(call).run_async()
+    with SignalsHeld():
+        return await FlowRunDriver(call).run_async()
 
 
 def run_flow_on_loop(call: FlowCall) -> State:
@@ -106,6 +109,8 @@ class FlowRunDriver:
         around = FLOW_RUN.get()
         self._call = call
         self._parent: FlowRunScope | None = around.scope if around is not None else None
+        if around is not None and self._parent is not None:
+            self._parent.check_open(f"Flow '{definition.name}'", around.run_count)
         runner = _chosen_runner(call)
         self._environment = (
             runner.brings_environment()
@@ -219,6 +224,7 @@ class FlowRunDriver:
                     settled = command.state
                 elif isinstance(command, RunAttempt):
                     self._scope.again(command.number)
+                    self._context = self._context.again(command.number)
                     self._due = True
         definition = self._call.definition
         if journal.listeners or definition.hooks:
@@ -362,6 +368,7 @@ class FlowRunDriver:
             return BodyRaised(error)
         return outcomes[0] if outcomes else BodyRaised(CancelledRun("Flow run was stopped."))
 
+    @calls_out
     async def _call_function_async(self) -> "_Outcome":
         call = self._call
         try:

@@ -1,11 +1,12 @@
 """Telling those who listen: plugins, and the hooks that flows and tasks bring along."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runtime.history import StateChange
 from runtime.history.journal import Listener
 from runtime.hooks import plugins
+from runtime.interrupts import interrupt_later
 from runtime.logging import ENGINE
 from runtime.policies import StateHook
 from runtime.states import State, StateType
@@ -28,11 +29,28 @@ def announce(
     for listener in listening:
         try:
             listener(change)
-        except Exception:
+        except BaseException as error:
             ENGINE.exception("A plugin failed to hear of %r", change)
+            _pass_on(error)
     for hook in hooks.get(state.type, ()):
         try:
             hook(owner, change.run, state)
-        except Exception:
+        except BaseException as error:
             name = getattr(hook, "__name__", repr(hook))
             ENGINE.exception("The hook %s of %s raised at state %s", name, change.run.name, state)
+            _pass_on(error)
+
+
+def call_back(callback: Callable[[Any], object], future: Any) -> None:
+    """Tell somebody that a run has settled. What is raised is logged and changes nothing."""
+    try:
+        callback(future)
+    except BaseException as error:
+        ENGINE.exception("A callback of task run '%s' raised", future.task_run.name)
+        _pass_on(error)
+
+
+def _pass_on(error: BaseException) -> None:
+    """An interrupt is meant for the flow, wherever it arrives."""
+    if isinstance(error, KeyboardInterrupt):
+        interrupt_later()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from runtime.context import Environment
 from runtime.engine.lines import Line
+from runtime.exceptions import CancelledRun
 from runtime.futures import PrefectFuture, wait, wait_async
 from runtime.history import Journal
 from runtime.lifecycle import Tally
@@ -74,6 +75,8 @@ class FlowRunScope:
     def began(self, driver: TaskRunDriver) -> None:
         """One more run is under way."""
         with self.journal.lock:
+            if self.closed is not None:
+                raise CancelledRun(f"'{driver.future.task_run.name}' is not run any more: {self.closed}")
             self.under_way[driver.future.task_run] = driver
 
     def ended(self, task_run: TaskRun, state: State) -> None:
@@ -101,19 +104,27 @@ class FlowRunScope:
             self._numbers.clear()
             self.closed = None
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Block until no run is under way; False if some are after ``timeout`` seconds."""
-        while futures := self._futures():
-            if wait(futures, timeout).not_done:
-                return False
-        return True
+    def check_open(self, what: str, run_count: int) -> None:
+        """Raise ``CancelledRun`` where no new run may begin, or none for code of this run count.
 
-    async def wait_async(self, timeout: float | None = None) -> bool:
+        Code that was left behind, since it did not stop when told to, gets to know it here.
+        """
+        if self.closed is not None:
+            raise CancelledRun(f"{what} is not run any more: {self.closed}")
+        if run_count != self.run_count:
+            raise CancelledRun(
+                f"{what} is not run any more: the flow run is at its attempt {self.run_count}."
+            )
+
+    def wait(self) -> None:
+        """Block until no run is under way, and take no new ones from then on."""
+        while futures := self._left():
+            wait(futures)
+
+    async def wait_async(self) -> None:
         """Like :meth:`wait`, to be awaited."""
-        while futures := self._futures():
-            if (await wait_async(futures, timeout)).not_done:
-                return False
-        return True
+        while futures := self._left():
+            await wait_async(futures)
 
     def cancel(self, why: str) -> None:
         """Ask all runs to end, and take no new ones."""
@@ -131,6 +142,8 @@ class FlowRunScope:
             with suppress(RuntimeError):  # a loop that is closed already
                 do(driver)
 
-    def _futures(self) -> list[PrefectFuture[Any]]:
+    def _left(self) -> list[PrefectFuture[Any]]:
         with self.journal.lock:
+            if not self.under_way and self.closed is None:
+                self.closed = f"flow run '{self.flow_run.name}' has ended."
             return [driver.future for driver in self.under_way.values()]

@@ -19,7 +19,7 @@ from runtime.engine.callers import Caller
 from runtime.engine.lines import LINE
 from runtime.engine.scopes import EarlierRun, FlowRunScope
 from runtime.engine.task_runs import Place, TaskRunDriver, usable
-from runtime.exceptions import CancelledRun, MissingContext
+from runtime.exceptions import MissingContext
 from runtime.futures import PrefectFuture
 from runtime.logging import TASK_RUNS, configure_console
 from runtime.parameters import Upstream, collect
@@ -143,8 +143,7 @@ def _driver(
     scope: FlowRunScope | None = context.scope if context is not None else None
     n = 0
     if scope is not None:
-        if scope.closed is not None:
-            raise CancelledRun(f"Task '{definition.name}' is not run any more: {scope.closed}")
+        scope.check_open(f"Task '{definition.name}'", cast("FlowRunContext", context).run_count)
         place_of_task = f"{definition.name}-{definition.key}"
         n = scope.number(place_of_task, submitter)
         earlier = scope.earlier(place_of_task, submitter, n)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from runtime.clocks import Alarm
 from runtime.context import Environment
 from runtime.engine.callers import Caller
-from runtime.engine.hearing import announce
+from runtime.engine.hearing import announce, call_back
 from runtime.engine.scopes import FlowRunScope
 from runtime.envelope import Attempt
 from runtime.futures import PrefectFuture
@@ -33,7 +33,7 @@ from runtime.lifecycle import (
     UpstreamSettled,
     describe,
 )
-from runtime.logging import ENGINE, TASK_RUNS
+from runtime.logging import TASK_RUNS
 from runtime.runs import TaskCall, TaskRun
 from runtime.states import Pending, State
 
@@ -321,11 +321,8 @@ class TaskRunDriver:
         for callback in callbacks:
             if isinstance(callback, Follower):
                 followers.append(callback)
-                continue
-            try:
-                callback(self.future)
-            except Exception:
-                ENGINE.exception("A callback of task run '%s' raised", self._task_run.name)
+            else:
+                call_back(callback, self.future)
         return followers
 
     def log_extra(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Telling a crash from a failure, and saying which crash it was."""
 
-from runtime.exceptions import CrashedRun
+from runtime.exceptions import CrashedRun, Terminated
 
 
 def crash_message(exception: BaseException) -> str | None:
@@ -14,6 +14,8 @@ def crash_message(exception: BaseException) -> str | None:
         return None
     if isinstance(exception, KeyboardInterrupt):
         return "Execution was aborted by an interrupt signal."
+    if isinstance(exception, Terminated):
+        return "Execution was aborted by a termination signal."
     if isinstance(exception, SystemExit):
         return "Execution was aborted by Python system exit call."
     # By name: this module must not import asyncio, and other backends have their own.
