@@ -110,7 +110,9 @@ def _live(thread: threading.Thread) -> None:
         thread.run()
     except (SystemExit, Abandoned):
         pass
-    except BaseException:  # a thread may raise anything
+    except BaseException as error:  # a thread may raise anything
+        if isinstance(error.__context__, Abandoned):
+            return  # it was cleaning up, with locks that nobody holds any more
         threading.excepthook(threading.ExceptHookArgs([*sys.exc_info(), thread]))
     finally:
         joinable.ended = True
