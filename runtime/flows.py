@@ -29,7 +29,7 @@ from runtime.task_runners import BaseTaskRunner
 __all__ = ["Flow", "flow"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 
 _RESERVED = frozenset({"return_state"})
 

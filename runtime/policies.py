@@ -66,7 +66,7 @@ class RunPolicy:
 
 def retry_delays(given: RetryDelays | None, retries: int) -> tuple[float, ...]:
     """What ``retry_delay_seconds`` means: a number, a list of them, or a function of ``retries``."""
-    if given is None:
+    if given is None or (callable(given) and not retries):
         return (0.0,)
     value = given(retries) if callable(given) else given
     delays = cast("list[object] | tuple[object, ...]", value) if isinstance(value, list | tuple) else [value]

@@ -142,6 +142,14 @@ class Task(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
     @overload
     def __call__(
+        self: "Task[P, Coroutine[Any, Any, Any]]",
+        *args: Any,
+        return_state: Literal[True],
+        wait_for: list[Any] | None = None,
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, State]: ...
+    @overload
+    def __call__(
         self, *args: Any, return_state: Literal[True], wait_for: list[Any] | None = None, **kwargs: Any
     ) -> State: ...
     @overload

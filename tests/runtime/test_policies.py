@@ -78,6 +78,12 @@ def test_delays_that_are_none_are_refused(given, error, message):
         retry_delays(given, retries=3)
 
 
+def test_a_function_may_list_no_delays_where_there_are_no_retries():
+    assert retry_delays(lambda retries: [1.0] * retries, retries=0) == (0.0,)
+    with pytest.raises(ValueError, match="must not be empty"):
+        retry_delays(lambda retries: [], retries=1)
+
+
 def test_each_failure_has_its_delay_and_the_last_one_repeats():
     policy = RunPolicy(retries=9, retry_delays=(1.0, 5.0))
 
