@@ -13,6 +13,7 @@ from typing import Any
 
 from runtime.context import environment
 from runtime.hooks import hookimpl, plugins
+from runtime.logging import configure_console
 from simulators.exceptions import SimulatorError
 from simulators.execution import Executor, Test
 from simulators.marks import Modules, Place, Project, marked
@@ -56,6 +57,7 @@ class Conditions:
             raise SimulatorError(
                 "This is called in a simulated run; an exploration cannot begin inside of another."
             )
+        configure_console()  # not in a simulated run, where its lock would be one that is waited for
         looks_inside = any(module.__name__.startswith("runtime") for module in self.modules or ())
         simulation = Simulation(
             self.points, self.seed, self.stacks, limit=self.step_limit, looks_inside=looks_inside

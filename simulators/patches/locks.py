@@ -20,7 +20,7 @@ def substitute(substitutes: Substitutes) -> None:
     substitutes.everywhere(threading, "Lock", SimulatedLock)
     substitutes.everywhere(threading, "RLock", SimulatedRLock)
     substitutes.attribute(threading, "_allocate_lock", _InnerLock)
-    substitutes.attribute(_thread, "allocate_lock", SimulatedLock)
+    substitutes.attribute(_thread, "allocate_lock", _InnerLock)
     substitutes.everywhere(queue, "SimpleQueue", queue._PySimpleQueue)  # pyright: ignore
     substitutes.objects(type(_real_lock()), _in_place_of_lock)
     substitutes.objects(type(_real_rlock()), _in_place_of_rlock)
@@ -152,7 +152,7 @@ class SimulatedLock:
 
 
 class _InnerLock(SimulatedLock):
-    """The lock that a condition makes for one who waits: nobody else knows it yet."""
+    """A lock that no user wrote: of one who waits for a condition, or of an import."""
 
     __slots__ = ()
     _shows = False

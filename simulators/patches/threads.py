@@ -3,7 +3,6 @@
 import _thread
 import sys
 import threading
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from simulators.patches.substitution import Substitutes
@@ -11,7 +10,7 @@ from simulators.scheduling import Abandoned, Scheduler, Stack, scheduler_here
 
 _Thread = threading.Thread
 _start, _join, _is_alive = _Thread.start, _Thread.join, _Thread.is_alive
-_current_thread, _get_ident, _local = threading.current_thread, threading.get_ident, threading.local
+_current_thread, _get_ident = threading.current_thread, threading.get_ident
 
 #: the stack of each simulated thread, and who waits for its end
 _stacks: "WeakKeyDictionary[threading.Thread, _Joinable]" = WeakKeyDictionary()
@@ -27,7 +26,6 @@ def substitute(substitutes: Substitutes) -> None:
     substitutes.everywhere(threading, "current_thread", _current_simulated)
     substitutes.everywhere(threading, "get_ident", _ident_simulated)
     substitutes.attribute(_thread, "get_ident", _ident_simulated)
-    substitutes.everywhere(threading, "local", SimulatedLocal)
 
 
 class _Joinable:
@@ -44,48 +42,6 @@ class _Joinable:
         return "the end of a thread"
 
 
-class SimulatedLocal:
-    """``threading.local``: attributes that each thread has for itself, simulated ones too."""
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Remember the arguments: each thread that comes along calls ``__init__`` with them."""
-        made = object.__new__(cls)
-        object.__setattr__(made, "_of_each", {})
-        object.__setattr__(made, "_arguments", (args, kwargs))
-        return made
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("__") and name != "__dict__":
-            return object.__getattribute__(self, name)
-        mine = _mine(self)
-        if name == "__dict__":
-            return mine
-        if name in mine:
-            return mine[name]
-        return object.__getattribute__(self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        _mine(self)[name] = value
-
-    def __delattr__(self, name: str) -> None:
-        try:
-            del _mine(self)[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-
-def _mine(local: SimulatedLocal) -> dict[str, Any]:
-    of_each: dict[Any, dict[str, Any]] = object.__getattribute__(local, "_of_each")
-    scheduler = scheduler_here()
-    who: Any = scheduler.current if scheduler is not None else _get_ident()
-    mine = of_each.get(who)
-    if mine is None:
-        mine = of_each[who] = {}
-        args, kwargs = object.__getattribute__(local, "_arguments")
-        type(local).__init__(local, *args, **kwargs)
-    return mine
-
-
 def _start_simulated(thread: threading.Thread) -> None:
     scheduler = scheduler_here()
     if scheduler is None:
@@ -99,7 +55,7 @@ def _start_simulated(thread: threading.Thread) -> None:
     stack.thread = thread
     _stacks[thread] = _Joinable(stack)
     thread._ident = _ident_of(scheduler, stack)  # pyright: ignore
-    thread._started.set()  # pyright: ignore
+    _say_started(thread)
     if scheduler.level:
         scheduler.pause("start a thread")
 
@@ -146,10 +102,15 @@ def _current_simulated() -> threading.Thread:
     stack = scheduler.current
     if stack.thread is None:
         stack.thread = _Thread(name=stack.home.name, daemon=True)
-        stack.thread._started.set()
+        _say_started(stack.thread)
         stack.thread._ident = _ident_of(scheduler, stack)
         _stacks[stack.thread] = _Joinable(stack)
     return stack.thread
+
+
+def _say_started(thread: threading.Thread) -> None:
+    # As `set` does, but without its lock: nobody waits for it, and users have not written it.
+    thread._started._flag = True  # pyright: ignore
 
 
 def _ident_simulated() -> int:

@@ -38,3 +38,27 @@ def test_thread_local_data_that_is_made_in_a_run_is_of_that_run():
     exploration = explore(test, strategy="fifo", points="declared")
 
     assert exploration.outcomes == {"gone": 1}
+
+
+def test_a_class_of_thread_local_data_is_initialised_for_each_thread():
+    def test() -> list[int]:
+        class Numbered(threading.local):
+            def __init__(self, first: int) -> None:
+                self.next = first
+
+        numbered = Numbered(5)
+
+        @task
+        def count() -> int:
+            numbered.next += 1
+            return numbered.next
+
+        @flow
+        def several() -> list[int]:
+            return [future.result() for future in (count.submit(), count.submit())]
+
+        return several()
+
+    exploration = explore(test, strategy="fifo", points="declared")
+
+    assert exploration.outcomes == {"[6, 6]": 1}
