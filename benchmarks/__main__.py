@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks.contests import Row, held
 from benchmarks.memory import Holding, holdings
 
-MODULES = ("engine", "imports", "marks", "memory", "prefect", "ray", "schedules")
+MODULES = ("dask", "engine", "imports", "marks", "memory", "prefect", "ray", "schedules")
 COLUMNS = ("what", "contestant", "CPU", "wall", "ours / its CPU", "ours / its wall", "promised")
 
 
