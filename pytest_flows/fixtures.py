@@ -100,7 +100,7 @@ def dask_cluster_factory(pytestconfig: pytest.Config) -> "Generator[Callable[...
         yield start
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ray_instance(pytestconfig: pytest.Config) -> "RayTaskRunner":
     """The Ray of the session, of two CPUs: the started task runner that keeps it, and that others share."""
     return backends_of(pytestconfig).shared.ray()

@@ -13,6 +13,7 @@ from ray.exceptions import (
 
 from runtime.envelope import Attempt
 from runtime.lifecycle import Lost, Stopped, TaskRunEvent, describe
+from runtime.task_runners.ray.native import fatal_signal
 
 
 def ended(attempt: Attempt, worker: str | None, error: BaseException) -> TaskRunEvent:
@@ -31,19 +32,29 @@ def ended(attempt: Attempt, worker: str | None, error: BaseException) -> TaskRun
             number,
             f"{where} was ended by Ray because its machine was about to run out of memory (memory limit). "
             "With more num_cpus in remote_options(), fewer tasks run beside it. "
-            f"Ray says: {describe(cause)}",
+            f"Ray says: {_first_line(cause)}",
         )
     if isinstance(cause, ObjectLostError):
         return Lost(
-            number, f"A result that the task needs was lost with the node that held it: {describe(cause)}"
+            number,
+            "Result lost: something that the task was given died with the node that held it. "
+            f"Ray says: {_first_line(cause)}",
         )
     if isinstance(cause, WorkerCrashedError | NodeDiedError):
-        return Lost(number, f"{where} died while it ran the task. {_how(cause)}")
+        return Lost(number, f"{where} died while it ran the task. {_how(worker, cause)}")
     return Lost(number, f"Ray could not run the task to its end: {describe(cause)}")
 
 
-def _how(error: BaseException) -> str:
+def _how(worker: str | None, error: Any) -> str:
+    signal = fatal_signal(int(worker.rpartition(" ")[2])) if worker is not None else None
+    if signal is not None:
+        return f"It was ended by {signal}."
     return (
         "It was killed (SIGKILL, most often for lack of memory), crashed (SIGSEGV), or ended itself "
-        f"(os._exit). Ray says: {describe(error)}"
+        f"(os._exit). Ray says: {_first_line(error)}"
     )
+
+
+def _first_line(error: Any) -> str:
+    """What Ray says, without its advice: that is for those who use Ray by itself."""
+    return describe(error).partition("\n")[0]

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 #: A socket's path has at most 107 characters; Ray adds some 70 to the folder's.
-_LONGEST = 36
+_LONGEST = 34
 _KEEPER = Path(__file__).with_name("keeper.py")
 
 
@@ -20,6 +20,8 @@ class PrivateFolder:
             around = "/tmp"  # noqa: S108 - the folder in it is made for this user alone
         #: resolved: the keeper compares it to what the system says
         self.path = os.path.realpath(tempfile.mkdtemp(prefix="flows-ray-", dir=around))
+        #: what Ray gets: it lets everybody into the folder that it is given, but nobody comes past ours
+        self.inner = str(Path(self.path, "r"))
         self._keeper = subprocess.Popen(  # noqa: S603 - our own script
             [sys.executable, "-I", "-S", str(_KEEPER), self.path, str(os.getpid())],
             stdin=subprocess.PIPE,

@@ -20,7 +20,6 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, cast
 
-from runtime.exceptions import FlowsError
 from runtime.lifecycle import describe
 from runtime.logging import ENGINE
 from runtime.task_runners.ray.folders import PrivateFolder
@@ -32,11 +31,12 @@ from runtime.task_runners.ray.native import (
     start_nothing_by_accident,
 )
 from runtime.task_runners.ray.surroundings import private_surroundings, surroundings_kept
-from runtime.task_runners.ray.watching import Endpoint, endpoints_of_this_process
-
-
-class RayUnavailable(FlowsError, RuntimeError):
-    """Ray cannot be used as asked."""
+from runtime.task_runners.ray.watching import (
+    Endpoint,
+    RayUnavailable,
+    check_answers,
+    endpoints_of_this_process,
+)
 
 
 class RayInstance:
@@ -118,6 +118,8 @@ class RayInstance:
         address = self._address
         if address is not None:
             ENGINE.info("Connecting to the Ray instance at %s", address)
+            if address != "auto":
+                check_answers(address)
         else:
             ENGINE.info("Creating a local Ray instance")
             address = "local"
@@ -125,7 +127,7 @@ class RayInstance:
             if "_temp_dir" not in self._init_kwargs:
                 folder = PrivateFolder()
                 open_ray.callback(folder.remove)
-                options["_temp_dir"] = folder.path
+                options["_temp_dir"] = folder.inner
             open_ray.enter_context(
                 private_surroundings(on_loopback="_node_ip_address" not in self._init_kwargs)
             )

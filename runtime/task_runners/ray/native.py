@@ -3,6 +3,8 @@
 Ray's annotations are incomplete, so its names are untyped here, once, instead of wherever they are used.
 """
 
+import re
+from pathlib import Path
 from typing import Any, cast
 
 try:
@@ -14,6 +16,8 @@ from ray import _raylet as _raylet_module
 from ray._private import auto_init_hook, ray_constants, services
 
 ray = cast("Any", _ray)
+#: How many bytes of a worker's log to look at, from its end.
+_LOOKED_AT = 100_000
 _raylet = cast("Any", _raylet_module)
 
 
@@ -32,6 +36,21 @@ def gcs_address() -> str:
 def raylet_socket() -> str:
     """The socket file of the raylet that this process is connected to."""
     return str(ray._private.worker._global_node.raylet_socket_name)
+
+
+def fatal_signal(process: int) -> str | None:
+    """The signal that ended a worker of this machine, such as ``SIGSEGV``, if it left a word of that.
+
+    Ray's workers write it into their log. One that was killed writes nothing.
+    """
+    node = ray._private.worker._global_node
+    if node is None:
+        return None
+    for log in Path(node.get_logs_dir_path()).glob(f"worker-*-{process}.err"):
+        found = re.search(rb"\*\*\* (SIG[A-Z]+) received", log.read_bytes()[-_LOOKED_AT:])
+        if found is not None:
+            return found[1].decode()
+    return None
 
 
 def canonical(address: str) -> str:

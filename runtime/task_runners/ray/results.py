@@ -12,6 +12,7 @@ from runtime.task_runners.ray.native import ray
 
 #: Seconds between looks whether Ray still lives, while a large result travels.
 _LOOK = 1.0
+_LINE_END = "\n"
 
 
 class RayResult(RemoteResult):
@@ -31,5 +32,5 @@ class RayResult(RemoteResult):
             except GetTimeoutError:
                 continue
             except RayError as error:
-                raise CrashedRun(f"The result is lost: {describe(error)}") from error
+                raise CrashedRun(f"The result is lost: {describe(error).partition(_LINE_END)[0]}") from error
         raise CrashedRun(f"The result is lost: {self.instance.lost}")

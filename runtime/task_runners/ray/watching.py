@@ -4,11 +4,16 @@ import socket
 import time
 from collections.abc import Callable
 
+from runtime.exceptions import FlowsError
 from runtime.task_runners.ray.native import client_address, gcs_address, raylet_socket
 
 #: Seconds that something on another machine may be away before it counts as dead.
 _PATIENCE = 15.0
 _PAUSE = 0.5
+
+
+class RayUnavailable(FlowsError, RuntimeError):
+    """Ray cannot be used as asked."""
 
 
 class Endpoint:
@@ -48,6 +53,18 @@ class Endpoint:
     def close(self) -> None:
         """Disconnect."""
         self.socket.close()
+
+
+def check_answers(address: str) -> None:
+    """Raise :class:`RayUnavailable` where nobody listens at an address.
+
+    Ray would try for minutes, and may end this process instead of raising.
+    """
+    try:
+        with _to_address(address.removeprefix("ray://")):
+            return
+    except (OSError, ValueError) as error:
+        raise RayUnavailable(f"No Ray answers at {address}: {error}") from error
 
 
 def endpoints_of_this_process() -> list[Endpoint]:

@@ -7,5 +7,5 @@ from pytest_flows.suite import TaskRunnerStandardTestSuite
 
 class TestOnRunningRay(TaskRunnerStandardTestSuite):
     @pytest.fixture
-    def task_runner(self, ray_runner):
-        return ray_runner
+    def task_runner(self, ray_task_runner):
+        return ray_task_runner
