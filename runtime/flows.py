@@ -3,7 +3,10 @@
 import functools
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from copy import copy
+from dataclasses import replace
+from types import MethodType
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from runtime import parameters as parameters_module
 from runtime.context import may_await
@@ -29,7 +32,9 @@ from runtime.task_runners import BaseTaskRunner
 __all__ = ["Flow", "flow"]
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R", covariant=True)
+T = TypeVar("T")
 
 _RESERVED = frozenset({"return_state"})
 
@@ -152,6 +157,22 @@ class Flow(Generic[P, R]):
         else:
             state = run_flow(self._call(self._resolved(bound)))
         return state if return_state else state.result()
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> "Flow[P, R]": ...
+    @overload
+    def __get__(
+        self: "Flow[Concatenate[Any, Q], T]", instance: object, owner: type | None = None
+    ) -> "Flow[Q, T]": ...
+    def __get__(self, instance: object | None, owner: type | None = None) -> Any:
+        """The flow itself on the class; on an object the flow whose first argument is that object."""
+        if instance is None:
+            return self
+        bound: Any = copy(self)
+        bound.fn = MethodType(self._definition.function, instance)
+        bound._signature = CallSignature(bound.fn)
+        bound._definition = replace(self._definition, flow=bound, function=bound.fn)
+        return bound
 
     def with_options(self, **options: Any) -> "Flow[P, R]":
         """The same flow with other options; takes what the decorator takes."""

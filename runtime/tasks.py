@@ -6,9 +6,11 @@ import inspect
 import io
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from types import MethodType
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from runtime.caching import task_input_hash
 from runtime.context import may_await
@@ -35,6 +37,7 @@ from runtime.states import State, StateType
 __all__ = ["Task", "task", "task_input_hash"]
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R", covariant=True)
 T = TypeVar("T")
 
@@ -252,6 +255,23 @@ class Task(Generic[P, R]):
         if self._definition.is_async and may_await():
             return _states_of(futures)
         return [future.wait() for future in futures]
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> "Task[P, R]": ...
+    @overload
+    def __get__(
+        self: "Task[Concatenate[Any, Q], T]", instance: object, owner: type | None = None
+    ) -> "Task[Q, T]": ...
+    def __get__(self, instance: object | None, owner: type | None = None) -> Any:
+        """The task itself on the class; on an object the task whose first argument is that object."""
+        if instance is None:
+            return self
+        bound: Any = copy(self)
+        bound.fn = MethodType(self._definition.function, instance)
+        bound._definition = replace(
+            self._definition, task=bound, function=bound.fn, signature=CallSignature(bound.fn)
+        )
+        return bound
 
     def with_options(self, **options: Any) -> "Task[P, R]":
         """The same task with other options; takes what the decorator takes."""

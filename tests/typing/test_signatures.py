@@ -19,9 +19,20 @@ async def halve(x: int) -> float:
     return x / 2
 
 
+class Shop:
+    """Methods are tasks as well as functions are."""
+
+    @task
+    def price(self, item: str) -> int:
+        """A method."""
+        return len(item)
+
+
 @flow(task_runner=SequentialTaskRunner())
 def typed(x: int) -> str:
     """A flow that uses every way to call a task."""
+    assert_type(Shop().price("pear"), int)
+    assert_type(Shop().price.submit("pear"), PrefectFuture[int])
     assert_type(double(x), int)
     assert_type(double.submit(x), PrefectFuture[int])
     assert_type(halve.submit(x), PrefectFuture[float])
