@@ -57,10 +57,7 @@ class FlowClock:
         if delay < timedelta(0):
             raise ValueError(f"Time cannot pass backwards ({delay}); move_to() sets the wall clock back.")
         with self._lock:
-            self._skipped += delay.total_seconds()
-            self._set(self._now + delay)
-            for alarm in self._pending:
-                alarm.set_again()
+            self._skip(delay.total_seconds(), self._now + delay)
 
     def move_to(self, moment: datetime | str) -> None:
         """Let time pass until ``moment``; one without a time zone is in UTC. Text is read as ISO 8601.
@@ -84,8 +81,10 @@ class FlowClock:
 
     def call_at(self, moment: float, callback: Callable[[], None]) -> Alarm:
         """Call ``callback`` when that much time has passed, or was skipped."""
-        alarm = _MovedAlarm(self, moment, callback)
         with self._lock:
+            # Rounded: a few microseconds have gone by since the moment was calculated.
+            due = self._now + timedelta(milliseconds=max(0, round(1000 * (moment - self.monotonic()))))
+            alarm = _MovedAlarm(self, moment, due, callback)
             self._pending.add(alarm)
             alarm.set_again()
         return alarm
@@ -103,8 +102,8 @@ class FlowClock:
             if isinstance(run, TaskRun):
                 _put(self._running, run.id, inside=state.is_running())
             if self._awaiting_retry and not self._running and self._pending:
-                earliest = min(alarm.moment for alarm in self._pending)
-                self.advance(max(0.0, earliest - self.monotonic()))
+                first = min(self._pending, key=lambda alarm: alarm.moment)
+                self._skip(max(0.0, first.moment - self.monotonic()), max(self._now, first.due))
 
     @contextmanager
     def in_charge(self) -> Generator[None]:
@@ -131,6 +130,12 @@ class FlowClock:
         """An alarm of the machine's clock for a moment of this one."""
         return self._real.call_at(moment - self._skipped, callback)
 
+    def _skip(self, seconds: float, now: datetime) -> None:
+        self._skipped += seconds
+        self._set(now)
+        for alarm in self._pending:
+            alarm.set_again()
+
     def _set(self, now: datetime) -> None:
         self._now = now
         self._follow(now)
@@ -139,8 +144,10 @@ class FlowClock:
 class _MovedAlarm:
     """An alarm that is set anew whenever time is skipped."""
 
-    def __init__(self, clock: FlowClock, moment: float, callback: Callable[[], None]) -> None:
+    def __init__(self, clock: FlowClock, moment: float, due: datetime, callback: Callable[[], None]) -> None:
         self.moment = moment
+        #: what the wall clock, which stands, is to show then
+        self.due = due
         self._clock = clock
         self._callback = callback
         self._set: Alarm | None = None

@@ -85,7 +85,7 @@ def test_nobody_waits_for_a_retry(flow_clock: FlowClock, flow_runs, runner) -> N
 
     assert flow_runs[0]["flaky-0"].names.count("AwaitingRetry") == 3
     delays = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
-    assert delays == pytest.approx([60, 3600, 86400], abs=5)
+    assert delays == [60, 3600, 86400]
     assert time.perf_counter() - began < 30
 
 
@@ -100,7 +100,7 @@ def test_nobody_waits_for_a_retry_of_the_flow(flow_clock: FlowClock) -> None:
 
     flaky()
 
-    assert attempts[1] - attempts[0] >= timedelta(hours=1) - timedelta(seconds=5)
+    assert attempts[1] - attempts[0] == timedelta(hours=1)
 
 
 def test_a_retry_waits_while_another_task_runs(flow_clock: FlowClock) -> None:
