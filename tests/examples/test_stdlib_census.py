@@ -2,6 +2,9 @@
 
 import ast
 import csv
+import shutil
+import subprocess
+import sys
 import tokenize
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -12,6 +15,7 @@ import pytest
 from examples import stdlib_census
 from runtime.context import current_environment, environment
 from runtime.history import FlowRunHistory, MemoryHistoryStore
+from runtime.task_runners import SequentialTaskRunner
 
 # What the compiler says of the source that is counted.
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning", "ignore::DeprecationWarning")
@@ -148,3 +152,27 @@ def links(page: str) -> list[str]:
 
     Links().feed(page)
     return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task_runner", ["concurrent", "dask", "ray"])
+def test_the_census_is_the_same_on_every_task_runner(library, tmp_path, task_runner):
+    shutil.copytree(stdlib_census.STANDARD_LIBRARY / "email", library / "email")
+    stdlib_census.census.with_options(task_runner=SequentialTaskRunner())(library, tmp_path / "expected")
+
+    run = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("flows"), "run", f"{stdlib_census.__file__}:census"),
+            *("--param", f"library={library}", "--param", f"folder={tmp_path / 'census'}"),
+            *("--task-runner", task_runner),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "census" / "census.csv").read_bytes() == (
+        tmp_path / "expected" / "census.csv"
+    ).read_bytes()

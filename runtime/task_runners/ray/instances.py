@@ -27,6 +27,7 @@ from runtime.task_runners.ray.native import (
     canonical,
     client_address,
     gcs_address,
+    job_that_imports_what_we_can,
     ray,
     start_nothing_by_accident,
 )
@@ -131,11 +132,12 @@ class RayInstance:
             open_ray.enter_context(
                 private_surroundings(on_loopback="_node_ip_address" not in self._init_kwargs)
             )
+        job = job_that_imports_what_we_can()
         with _quiet():
             if "://" in address:
-                ray.init(address, **self._init_kwargs)
+                ray.init(address, **{"job_config": job, **self._init_kwargs})
             else:
-                ray.init(address, **{**options, **self._init_kwargs})
+                ray.init(address, **{**options, "job_config": job, **self._init_kwargs})
         open_ray.callback(_shut_down)
 
     def _watch(self, endpoints: list[Endpoint]) -> None:

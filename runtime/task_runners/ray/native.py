@@ -4,6 +4,7 @@ Ray's annotations are incomplete, so its names are untyped here, once, instead o
 """
 
 import re
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,6 +57,17 @@ def fatal_signal(process: int) -> str | None:
 def canonical(address: str) -> str:
     """The address as Ray itself would call it."""
     return address if "://" in address else str(cast("Any", services).canonicalize_bootstrap_address(address))
+
+
+def job_that_imports_what_we_can() -> Any:
+    """A description of this process as a Ray job, whose workers look for modules where it does.
+
+    Ray itself tells them of the script's folder and the current one, not of others that were added to
+    ``sys.path``.
+    """
+    installed = (sys.prefix, sys.base_prefix)
+    added = [path for path in sys.path if path and not path.startswith(installed)]
+    return ray.job_config.JobConfig(_py_driver_sys_path=added[::-1])  # workers put each in front
 
 
 def read_environment_again() -> None:
