@@ -7,7 +7,7 @@ wrap, lambdas in tables. A walk through modules would miss those that only an ob
 import gc
 import sys
 from collections.abc import Callable, Container, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -16,6 +16,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, Gen
 from typing import Any, TypeAlias
 
 from simulators.exceptions import SimulatorError
+from simulators.marks.accesses import Access, AccessMarks
 from simulators.marks.insertion import Kind, Listener, connect, insert, original
 from simulators.marks.statements import Place, StatementMarks
 
@@ -26,6 +27,7 @@ _Suspended: TypeAlias = (
 _Holder: TypeAlias = "FunctionType | _Suspended"
 _HOLDERS = {FunctionType, GeneratorType, CoroutineType, AsyncGeneratorType}
 _STATEMENTS = StatementMarks()
+_ACCESSES = AccessMarks()
 _COMPILED = tuple(EXTENSION_SUFFIXES)
 #: Functions belong to the process, so one marking at a time has them.
 _only = Lock()
@@ -120,7 +122,7 @@ class Marking:
     def _with_marks(self, code: CodeType) -> CodeType:
         if id(code) not in self._connected:
             try:
-                marked = connect(_template(code, code.co_filename), self._listeners)
+                marked = connect(_template(code, code.co_filename, tuple(self._listeners)), self._listeners)
             except Exception as error:
                 # Code that cannot be taken apart runs as it is.
                 self._leave(code, f"{type(error).__name__}: {error}")
@@ -140,63 +142,75 @@ class Marking:
 
 
 @contextmanager
-def marked(files: Container[str], on_statement: Callable[[Place], object]) -> Generator[Marking]:
+def marked(
+    files: Container[str],
+    on_statement: Callable[[Place], object],
+    on_access: Callable[[Any, Any, Access], object] | None = None,
+) -> Generator[Marking]:
     """Marks in the functions of these files: ``on_statement(place)`` is called before each statement.
 
-    It is called by the code itself, in its thread and greenlet. What it raises, the statement raises. It is
-    also called in threads that nobody simulates, and afterwards by generators that are still suspended when
-    the marks are taken out: it must know whom to leave alone. What it calls must not be marked.
+    With ``on_access``, ``on_access(thing, key, access)`` is called before each access to what others may see.
+
+    Listeners are called by the code itself, in its thread and greenlet. What they raise, the statement
+    raises. They are also called in threads that nobody simulates, and afterwards by generators that are
+    still suspended when the marks are taken out: they must know whom to leave alone. What they call must not
+    be marked.
 
     Code that runs when the marks are put in goes on without them. Raises ``SimulatorError`` if there are
     marks already.
     """
     if not _only.acquire(blocking=False):
         raise SimulatorError("Code is marked already, and one exploration at a time can have it")
-    try:
+    with ExitStack() as around:
+        around.callback(_only.release)
+        listeners: dict[Kind, Listener] = {
+            _STATEMENTS: around.enter_context(_known_as("heard_statement", on_statement))
+        }
+        if on_access is not None:
+            listeners[_ACCESSES] = around.enter_context(_known_as("heard_access", on_access))
         if gc.get_freeze_count():
             gc.unfreeze()  # what is frozen cannot be found
-        with _known_by_name(on_statement) as listener:
-            marking = Marking(files, {_STATEMENTS: listener})
-            try:
-                marking.update()
-                yield marking
-            finally:
-                marking.remove()
-    finally:
-        _only.release()
+        marking = Marking(files, listeners)
+        around.callback(marking.remove)
+        marking.update()
+        yield marking
 
 
-def heard(place: Place) -> object:
-    """What marks call as long as nobody listens."""
+def heard_statement(place: Place) -> object:
+    """What marks before statements call as long as nobody listens."""
+
+
+def heard_access(thing: object, key: object, access: Access) -> object:
+    """What marks before accesses call as long as nobody listens."""
 
 
 @contextmanager
-def _known_by_name(listener: Listener) -> Generator[Listener]:
-    """The listener in the place of ``heard``.
+def _known_as(name: str, listener: Listener) -> Generator[Listener]:
+    """The listener in the place of one of the functions above.
 
     Who pickles a function by value pickles the constants of its code too. Under this name the listener stays
     where it is, and marks that were carried into another process call nobody.
     """
-    global heard
-    nobody = heard
-    heard = _renamed(listener) if isinstance(listener, FunctionType) else listener
+    nobody = globals()[name]
+    globals()[name] = _renamed(listener, name) if isinstance(listener, FunctionType) else listener
     try:
-        yield heard
+        yield globals()[name]
     finally:
-        heard = nobody
+        globals()[name] = nobody
 
 
-def _renamed(listener: FunctionType) -> FunctionType:
-    parts = listener.__code__, listener.__globals__, "heard", listener.__defaults__, listener.__closure__
+def _renamed(listener: FunctionType, name: str) -> FunctionType:
+    parts = listener.__code__, listener.__globals__, name, listener.__defaults__, listener.__closure__
     copied = FunctionType(*parts)
     copied.__kwdefaults__ = listener.__kwdefaults__
-    copied.__module__, copied.__qualname__ = __name__, "heard"
+    copied.__module__, copied.__qualname__ = __name__, name
     return copied
 
 
 @lru_cache(maxsize=16_384)
-def _template(code: CodeType, file: str) -> CodeType:  # noqa: ARG001 - code objects of different files may be equal
-    return insert(code, (_STATEMENTS,))
+def _template(code: CodeType, file: str, kinds: tuple[Kind, ...]) -> CodeType:
+    del file  # code objects of different files may be equal
+    return insert(code, kinds)
 
 
 def _code_of(holder: _Holder) -> CodeType | None:

@@ -5,34 +5,22 @@ import sys
 import sysconfig
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from types import CodeType
 
 import pytest
 
+from simulators.marks.accesses import AccessMarks
 from simulators.marks.insertion import insert, original
 from simulators.marks.statements import StatementMarks
 
-KIND = StatementMarks()
+STATEMENTS, ACCESSES = StatementMarks(), AccessMarks()
+KINDS = (STATEMENTS, ACCESSES)
 LIBRARY = Path(sysconfig.get_path("stdlib"))
-SAMPLE = [
-    "_pydecimal.py",
-    "argparse.py",
-    "asyncio/base_events.py",
-    "asyncio/tasks.py",
-    "asyncio/streams.py",
-    "contextlib.py",
-    "dataclasses.py",
-    "difflib.py",
-    "enum.py",
-    "inspect.py",
-    "subprocess.py",
-    "typing.py",
-]
-MARK = ["LOAD_CONST", "LOAD_CONST", "CALL", "POP_TOP"]
-MARK.insert(1 if sys.version_info >= (3, 13) else 0, "PUSH_NULL")
-if sys.version_info < (3, 12):
-    MARK.insert(3, "PRECALL")
+SAMPLE = ["asyncio/tasks.py", "contextlib.py", "dataclasses.py", "enum.py", "subprocess.py", "tempfile.py"]
+#: instructions of a mark before the listener is loaded
+AHEAD = 0 if sys.version_info >= (3, 13) else 1
 KEPT = ["co_name", "co_qualname", "co_filename", "co_firstlineno", "co_flags", "co_varnames", "co_cellvars"]
 KEPT += ["co_freevars", "co_argcount", "co_posonlyargcount", "co_kwonlyargcount"]
 
@@ -95,15 +83,23 @@ class Listing:
 
 def _marks(instructions: list[dis.Instruction]) -> tuple[list[list[dis.Instruction]], set[int]]:
     marks, jumps = [], set()
-    for start in range(len(instructions) - len(MARK)):
-        mark = instructions[start : start + len(MARK)]
-        if [i.opname for i in mark] == MARK and any(i.argval is KIND for i in mark):
+    names = [i.opname for i in instructions]
+    for index, instruction in enumerate(instructions):
+        if instruction.argval is STATEMENTS or instruction.argval is ACCESSES:
+            start, end = index - AHEAD, names.index("POP_TOP", index) + 1
+            mark = instructions[start:end]
             marks.append(mark)
-            before, after = instructions[start - 1], instructions[start + len(MARK)]
+            before, after = instructions[start - 1], instructions[end]
             # The target may be an EXTENDED_ARG of the instruction.
             if before.opname == "JUMP_FORWARD" and mark[-1].offset < before.argval <= after.offset:
                 jumps.add(before.offset)
     return marks, jumps
+
+
+def depth(mark: list[dis.Instruction]) -> int:
+    """How much of the stack a mark needs."""
+    heights = accumulate(dis.stack_effect(i.opcode, i.arg) for i in mark)
+    return max(heights)
 
 
 def assert_nothing_but_marks_is_new(code: CodeType, marked: CodeType) -> int:
@@ -115,7 +111,7 @@ def assert_nothing_but_marks_is_new(code: CodeType, marked: CodeType) -> int:
         for instruction in mark:
             assert instruction.positions == listing.after(instruction).positions
             assert listing.handler(instruction) == listing.handler(listing.after(instruction))
-    assert marked.co_stacksize == code.co_stacksize + (3 if listing.marks else 0)
+    assert marked.co_stacksize == code.co_stacksize + max(map(depth, listing.marks), default=0)
     for name in KEPT:
         assert getattr(marked, name) == getattr(code, name)
     return len(listing.marks)
@@ -127,7 +123,7 @@ def take_apart(files: Iterable[Path]) -> int:
     for file in files:
         whole = code_of_file(file)
         if whole is not None:
-            for marked in code_objects(insert(whole, (KIND,))):
+            for marked in code_objects(insert(whole, KINDS)):
                 marks += assert_nothing_but_marks_is_new(original(marked), marked)
     return marks
 

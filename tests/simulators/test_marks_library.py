@@ -226,13 +226,14 @@ WORK = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("work", "modules"), WORK, ids=[work.__name__ for work, _ in WORK])
 def test_the_library_does_the_same_with_marks(work, modules):
-    visited = []
+    visited, accesses = [], []
 
     without = work()
-    with marked(Modules(*modules), visited.append):
+    with marked(Modules(*modules), visited.append, lambda thing, key, access: accesses.append(access)):
         with_marks = work()
 
     assert len(set(visited)) > 10
+    assert len(set(accesses)) > 10
     assert with_marks == without
 
 
@@ -267,8 +268,8 @@ class Outcomes(unittest.TestResult):
 
 module = importlib.import_module(sys.argv[1])
 suite = unittest.defaultTestLoader.loadTestsFromModule(module)
-listen = lambda place: None
-with marked(Library(), listen) if sys.argv[2] == "marked" else nullcontext():
+listen, watch = lambda place: None, lambda thing, key, access: None
+with marked(Library(), listen, watch) if sys.argv[2] == "marked" else nullcontext():
     suite.run(Outcomes())
 json.dump(Outcomes.seen, open(sys.argv[4], "w"))
 """
