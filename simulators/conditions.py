@@ -18,6 +18,7 @@ from simulators.exceptions import SimulatorError
 from simulators.execution import Executor, Test
 from simulators.marks import Modules, Place, Project, marked
 from simulators.patches import patched
+from simulators.patches.logs import quiet_console
 from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Points, Runner, Schedule
 from simulators.scheduling import LEVELS, STATEMENTS, Scheduler, active, scheduler_here
@@ -69,6 +70,7 @@ class Conditions:
             if self.runner == "simulated":
                 around.enter_context(_simulated_runners())
             around.enter_context(patched(self.allow))
+            around.enter_context(quiet_console())
             around.enter_context(active(simulation.scheduler))
             around.enter_context(watched(simulation.scheduler))
             executor = Executor(simulation, test, context, self.runner)

@@ -108,6 +108,11 @@ class Execution:
     @property
     def digest(self) -> str:
         """16 hex digits: equal where the same was done in the same order at the same virtual times."""
+        return hashlib.sha256("\n".join(self.account).encode()).hexdigest()[:16]
+
+    @property
+    def account(self) -> list[str]:
+        """All that was done and recorded, line by line, in words that do not depend on the process."""
         lines = [
             f"{lane.name}@{number} {kind} {moment!r}" for lane, number, kind, _, _, moment, _ in self._steps
         ]
@@ -116,7 +121,7 @@ class Execution:
             for change in self._changes
         ]
         lines.append(type(self.error).__name__)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        return lines
 
     def __repr__(self) -> str:
         return f"<Execution {self.outcome!r} {self.digest}>"

@@ -34,6 +34,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.stack: Stack = _NOWHERE
         #: what it was woken for
         self.todo: LoopTurn | None = None
+        #: the turn that is being taken
+        self._turn: LoopTurn | None = None
         #: its turns while they cannot be taken: it does not run, or stands in the middle of one
         self._held: list[LoopTurn] | None = []
         self._lanes: dict[asyncio.Task[Any], Lane] = {}
@@ -73,7 +75,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         scheduler = self._scheduler
         self._held = held = [
             turn
-            for turns in (scheduler.eager, scheduler.pending)
+            for turns in (scheduler.eager, scheduler.pending, scheduler.later)
             for turn in turns
             if type(turn) is LoopTurn and turn.loop is self
         ]
@@ -121,6 +123,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if turn is None or turn.callback is None:
             return
         self.stack.lane = turn.lane
+        self._turn = turn
         try:
             turn.context.run(turn.callback, *turn.args)
         except (SystemExit, KeyboardInterrupt):
@@ -129,6 +132,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self.call_exception_handler(
                 {"message": f"Exception in callback {turn.callback!r}", "exception": error}
             )
+        finally:
+            self._turn = None
 
     def run_until_complete(self, future: Any) -> Any:
         """Run until the future is done; returns its result."""
@@ -209,6 +214,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 raise RuntimeError("Event loop is closed")
             lane = scheduler.current.lane
             kind = "callback" if _is_wiring(callback) else "step"
+            turn = self._turn
+            if turn is not None and turn.callback == callback and kind == "callback":
+                kind = "again"
         turn = LoopTurn(lane, kind, self, callback, args, context if context is not None else copy_context())
         lane.count = turn.number = lane.count + 1
         if self._held is None:
@@ -288,13 +296,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if self._closed:
             raise RuntimeError("Event loop is closed")
         self._new_lane = self._new_lane or self._lane_of(coro, options.get("context"))
-        if name is None:
-            # asyncio would count through all loops of the process
-            self._tasks += 1
+        self._tasks += 1
+        if name is None:  # asyncio would count through all loops of the process
             name = f"Task-{self._tasks}"
         if self._task_factory is None:
-            return asyncio.Task(cast("Coroutine[Any, Any, T]", coro), loop=self.face, name=name, **options)
-        task: asyncio.Task[T] = self._task_factory(self.face, coro, **options)
+            task: asyncio.Task[T] = SimulatedTask(coro, loop=self.face, name=name, **options)
+            task.number = self._tasks
+            return task
+        task = self._task_factory(self.face, coro, **options)
         task.set_name(name)
         return task
 
@@ -359,6 +368,15 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             if flow is not None and flow is not FLOW_RUN.get():
                 return scheduler.lane(scheduler.path_of(flow.flow_run))
         return scheduler.child_lane()
+
+
+class SimulatedTask(asyncio.Task[T]):
+    """A task whose hash is no address, so that sets of tasks come in the same order every time."""
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
 
 
 class Timer:

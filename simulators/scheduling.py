@@ -232,9 +232,12 @@ class Scheduler:
         self.stacks: dict[Stack, None] = {}
         self.loops: dict[SimulatedLoop, None] = {}
         self.pending: list[Turn] = []
+        #: what goes on at once, without a decision
         self.eager: deque[Turn] = deque()
+        #: what asks to be called again and again until something else has happened
+        self.later: list[Turn] = []
         self.alarms: list[tuple[float, int, Alarm]] = []
-        self.idents_given = 0
+        self.idents_given = self.threads_made = 0
         #: how often the clock was read since so many operations were done
         self.reads = self.read_since = 0
         #: source lines that ran for so long that real time was counted, and who ran there
@@ -425,12 +428,14 @@ class Scheduler:
         """A callback of a loop that is free could be called."""
         if turn.kind == "callback":
             self.eager.append(turn)
+        elif turn.kind == "again":
+            self.later.append(turn)
         else:
             self.pending.append(turn)
 
     def forget(self, turn: Turn) -> bool:
         """Let the turn not come; whether it was about to."""
-        for turns in (self.pending, self.eager):
+        for turns in (self.pending, self.eager, self.later):
             if turn in turns:
                 turns.remove(turn)
                 return True
@@ -468,6 +473,9 @@ class Scheduler:
                 break
             if pending:
                 self._chosen = True
+                if self.later:
+                    self.eager.extend(self.later)
+                    self.later.clear()
                 if len(pending) == 1:
                     turn = pending.pop()
                     break
@@ -481,8 +489,11 @@ class Scheduler:
                 self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
                 usual.goes_on = False
                 break
-            if not self._ring():
+            if self._ring():
+                continue
+            if not self.later:
                 return self._end("deadlock")
+            self.eager.append(self.later.pop(0))
         turn.goes_on = False
         if self.place_of is not None and type(turn) is LoopTurn:
             turn.place = self.place_of(turn)

@@ -4,7 +4,6 @@ Conditions, events, semaphores, barriers and queues of the standard library are 
 follow. A real lock would not do: greenlets are one thread, and a thread that waits for itself waits for ever.
 """
 
-import _thread
 import queue
 import threading
 from typing import Any
@@ -188,6 +187,9 @@ class SimulatedRLock(SimulatedLock):
         scheduler = scheduler_here()
         if scheduler is None:
             self._real().release()
+            return
+        if scheduler.ending:
+            self._free(scheduler)
             return
         if not self._locked or self._owner is not scheduler.current:
             raise RuntimeError("cannot release un-acquired lock")

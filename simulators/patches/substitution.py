@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-#: Modules whose names stay as they are: the simulator itself, and what watches over it.
+#: Modules whose names stay as they are: imports, the simulator itself, and what watches over it.
 _UNTOUCHED = frozenset(
-    "simulators greenlet pytest _pytest pluggy coverage pytest_timeout pytest_flows faulthandler gc".split()
+    """
+    _thread importlib _frozen_importlib simulators greenlet pytest _pytest pluggy coverage pytest_timeout
+    pytest_flows faulthandler gc
+    """.split()
 )
 
 

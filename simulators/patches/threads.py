@@ -9,7 +9,7 @@ from simulators.patches.substitution import Substitutes
 from simulators.scheduling import Abandoned, Scheduler, Stack, scheduler_here
 
 _Thread = threading.Thread
-_start, _join, _is_alive = _Thread.start, _Thread.join, _Thread.is_alive
+_init, _start, _join, _is_alive = _Thread.__init__, _Thread.start, _Thread.join, _Thread.is_alive
 _current_thread, _get_ident = threading.current_thread, threading.get_ident
 
 #: the stack of each simulated thread, and who waits for its end
@@ -20,6 +20,8 @@ _FIRST_IDENT = 1_000
 
 def substitute(substitutes: Substitutes) -> None:
     """Starting and joining threads, and who one is."""
+    substitutes.attribute(_Thread, "__init__", _init_simulated)
+    substitutes.attribute(_Thread, "__hash__", _hash_simulated)
     substitutes.attribute(_Thread, "start", _start_simulated)
     substitutes.attribute(_Thread, "join", _join_simulated)
     substitutes.attribute(_Thread, "is_alive", _is_alive_simulated)
@@ -42,6 +44,19 @@ class _Joinable:
         return "the end of a thread"
 
 
+def _init_simulated(thread: Any, *args: Any, **kwargs: Any) -> None:
+    scheduler = scheduler_here()
+    if scheduler is not None:
+        scheduler.threads_made += 1
+        thread._simulated_hash = scheduler.threads_made
+    _init(thread, *args, **kwargs)
+
+
+def _hash_simulated(thread: Any) -> int:
+    # Not an address, so that sets of threads come in the same order every time.
+    return thread.__dict__.get("_simulated_hash") or object.__hash__(thread)
+
+
 def _start_simulated(thread: threading.Thread) -> None:
     scheduler = scheduler_here()
     if scheduler is None:
@@ -56,8 +71,27 @@ def _start_simulated(thread: threading.Thread) -> None:
     _stacks[thread] = _Joinable(stack)
     thread._ident = _ident_of(scheduler, stack)  # pyright: ignore
     _say_started(thread)
+    _mark_ended(thread)
     if scheduler.level:
         scheduler.pause("start a thread")
+
+
+class _EndedHandle:
+    ident = 0
+
+    def join(self, timeout: float | None = None) -> None:
+        del timeout
+
+    def is_done(self) -> bool:
+        return True
+
+
+def _mark_ended(thread: Any) -> None:
+    """For whoever asks the operating system about it, after the simulation: there is nothing to wait for."""
+    if hasattr(thread, "_handle"):  # since Python 3.13
+        thread._handle = _EndedHandle()
+    else:
+        thread._is_stopped = True
 
 
 def _live(thread: threading.Thread) -> None:
@@ -66,9 +100,9 @@ def _live(thread: threading.Thread) -> None:
         thread.run()
     except (SystemExit, Abandoned):
         pass
-    except BaseException as error:  # a thread may raise anything
-        if isinstance(error.__context__, Abandoned):
-            return  # it was cleaning up, with locks that nobody holds any more
+    except BaseException:  # a thread may raise anything
+        if (scheduler := scheduler_here()) is not None and scheduler.ending:
+            return
         threading.excepthook(threading.ExceptHookArgs([*sys.exc_info(), thread]))
     finally:
         joinable.ended = True
@@ -80,8 +114,10 @@ def _live(thread: threading.Thread) -> None:
 
 def _join_simulated(thread: threading.Thread, timeout: float | None = None) -> None:
     scheduler, joinable = scheduler_here(), _stacks.get(thread)
-    if scheduler is None or joinable is None:
+    if joinable is None:
         _join(thread, timeout)
+        return
+    if scheduler is None:  # its simulation is over, and with it the thread
         return
     if joinable.stack is scheduler.current:
         raise RuntimeError("cannot join current thread")
@@ -92,7 +128,9 @@ def _join_simulated(thread: threading.Thread, timeout: float | None = None) -> N
 
 def _is_alive_simulated(thread: threading.Thread) -> bool:
     joinable = _stacks.get(thread)
-    return _is_alive(thread) if joinable is None else not joinable.ended
+    if joinable is None:
+        return _is_alive(thread)
+    return scheduler_here() is not None and not joinable.ended
 
 
 def _current_simulated() -> threading.Thread:
