@@ -4,6 +4,7 @@ Conditions, events, semaphores, barriers and queues of the standard library are 
 follow. A real lock would not do: greenlets are one thread, and a thread that waits for itself waits for ever.
 """
 
+import _thread
 import queue
 import threading
 from typing import Any

@@ -3,6 +3,7 @@
 import _thread
 import sys
 import threading
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from simulators.patches.substitution import Substitutes

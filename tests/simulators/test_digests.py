@@ -20,9 +20,9 @@ from tests.quality.planted import locks, loops, memory, timing
 TESTS = (memory.lost_update, locks.lock_inversion, timing.retry_storm, loops.lost_update_across_await)
 STRATEGIES = ("random", "pct", "pos")
 RECORDED: dict[Points, str] = {
-    "declared": "fbe5e293fc22595f",
-    "operations": "cbc1fe6348c79411",
-    "statements": "aa15496e429189c5",
+    "declared": "4d6a7558ab61566e",
+    "operations": "480ba58bad9d11da",
+    "statements": "312e438eb588f506",
 }
 
 
