@@ -296,6 +296,7 @@ class FlowRunDriver:
         try:
             if _aborts(outcome):
                 self._stop_tasks("is ending")
+            self._scope.mend()
             self._scope.wait()
         except BaseException as error:  # an interrupt while waiting for the tasks
             self._scope.abandon(f"flow run '{self._flow_run.name}' was interrupted.")
@@ -318,6 +319,7 @@ class FlowRunDriver:
             outcome = await function
             if _aborts(outcome):
                 self._stop_tasks("is ending")
+            self._scope.mend()
             await self._scope.wait_async()
         except BaseException as error:  # cancelled while waiting for the tasks
             self._scope.abandon(f"flow run '{self._flow_run.name}' was interrupted.")

@@ -27,6 +27,9 @@ class TaskRunDriver(Protocol):
     def abandon(self) -> None:
         """Settle the run, whatever its attempt still does."""
 
+    def mend(self) -> None:
+        """Settle the run where the engine was stopped in the middle of it."""
+
 
 class EarlierRun(NamedTuple):
     """A run in an earlier run count of its flow run, and how it ended."""
@@ -51,6 +54,8 @@ class FlowRunScope:
         self.keeps_completed = False
         self.tally = Tally()
         self.under_way: dict[TaskRun, TaskRunDriver] = {}
+        #: runs that the engine was stopped in the middle of
+        self.torn: list[TaskRunDriver] = []
         #: whether new runs are refused, and why
         self.closed: str | None = None
         #: tasks of a sequential runner that wait for the flow's loop
@@ -115,6 +120,14 @@ class FlowRunScope:
             raise CancelledRun(
                 f"{what} is not run any more: the flow run is at its attempt {self.run_count}."
             )
+
+    def mend(self) -> None:
+        """Settle all runs that the engine was stopped in the middle of."""
+        while self.torn:
+            driver = self.torn[-1]
+            driver.mend()
+            with suppress(ValueError):  # somebody else was at it too
+                self.torn.remove(driver)
 
     def wait(self) -> None:
         """Block until no run is under way, and take no new ones from then on."""

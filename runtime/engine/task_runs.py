@@ -13,6 +13,7 @@ from runtime.engine.callers import Caller
 from runtime.engine.hearing import announce, call_back
 from runtime.engine.scopes import FlowRunScope
 from runtime.envelope import Attempt
+from runtime.exceptions import CrashedRun
 from runtime.futures import PrefectFuture
 from runtime.history import Journal, StateChange
 from runtime.lifecycle import (
@@ -35,7 +36,7 @@ from runtime.lifecycle import (
 )
 from runtime.logging import TASK_RUNS
 from runtime.runs import TaskCall, TaskRun
-from runtime.states import Pending, State
+from runtime.states import Crashed, Pending, State
 
 
 class Place(Protocol):
@@ -139,6 +140,13 @@ class TaskRunDriver:
 
     def begin(self) -> None:
         """Submit the run. Returns when it is on its way, not when it settles."""
+        try:
+            self._begin()
+        except BaseException:
+            self._torn()
+            raise
+
+    def _begin(self) -> None:
         if self._scope is not None:
             self._scope.began(self)
         self.future.attach(self)
@@ -172,6 +180,7 @@ class TaskRunDriver:
                     future.when_settled(caller.wake)
                     caller.wait(self._is_settled)
         except BaseException:  # an interrupt while waiting: nobody is left to make attempts
+            self._torn()
             self.abandon()
             raise
         return future.get_state()
@@ -196,11 +205,14 @@ class TaskRunDriver:
         """
         followed = self._hear(event)
         if followed:
-            agenda = deque([(follower, self.future) for follower in followed])
-            while agenda:
-                follower, upstream = agenda.popleft()
-                driver = follower.driver
-                agenda.extend((f, driver.future) for f in driver._hear(follower.event(upstream)))
+            self._tell(followed)
+
+    def _tell(self, followed: "list[Follower]") -> None:
+        agenda = deque([(follower, self.future) for follower in followed])
+        while agenda:
+            follower, upstream = agenda.popleft()
+            driver = follower.driver
+            agenda.extend((f, driver.future) for f in driver._hear(follower.event(upstream)))
 
     def report(self, event: TaskRunEvent) -> bool:
         """What an attempt has to say. False: it is not wanted any more."""
@@ -208,7 +220,24 @@ class TaskRunDriver:
             self.dispatch(event)
             return self._lifecycle.awaits(event.attempt)
         self.dispatch(event)
+        if self._scope is not None and self._scope.torn:
+            self._scope.mend()
         return False
+
+    def mend(self) -> None:
+        """Settle the run where the engine was stopped in the middle of it: its code had used up the stack."""
+        future, message = self.future, "Execution was lost: the engine was left without stack."
+        with self._journal.lock:
+            if future.settled:
+                return
+            if future.get_state() is not _UNBORN and not future.get_state().is_final():
+                state = Crashed(message, data=CrashedRun(message), at=self._journal.clock.time())
+                self._record(state, self._lifecycle.attempt)
+        self._tell(self._settle(future.get_state()))
+
+    def _torn(self) -> None:
+        if self._scope is not None:
+            self._scope.torn.append(self)  # no more than that: there may be no stack left to do it with
 
     def cancel(self) -> None:
         """Ask the run to end."""
@@ -232,9 +261,10 @@ class TaskRunDriver:
         """Let this run hear of something; returns the runs that are to hear of its end."""
         journal = self._journal
         with journal.lock:
-            attempt = (
-                self._lifecycle.attempt
-            )  # what is recorded belongs to it, also where another one follows
+            if self.future.settled:
+                return _NOBODY
+            # What is recorded belongs to this attempt, also where another one follows.
+            attempt = self._lifecycle.attempt
             commands = self._lifecycle.handle(event, journal.clock.time())
             if not commands:
                 return _NOBODY
@@ -246,15 +276,10 @@ class TaskRunDriver:
             for command in commands:
                 if type(command) is SetAlarm:
                     self._set_alarm(command)
-                elif type(command) is ClearAlarm and self._alarm is not None:
-                    self._alarm.cancel()
-                    self._alarm = None
-        definition = self._call.definition
-        if journal.listeners or definition.hooks:
-            for change in changes:
-                announce(
-                    change, self.future.get_state(), journal.listeners, definition.hooks, definition.task
-                )
+                elif type(command) is ClearAlarm:
+                    self._clear_alarm()
+        if journal.listeners or self._call.definition.hooks:
+            self._announce(changes)
         followers = _NOBODY
         for command in commands:
             if type(command) is RunAttempt:
@@ -266,8 +291,19 @@ class TaskRunDriver:
         return followers
 
     def _record(self, state: State, attempt: int) -> StateChange:
+        change = self._journal.write(self._task_run, state, attempt, self._run_count, self._worker)
         self.future.enter(state)
-        return self._journal.write(self._task_run, state, attempt, self._run_count, self._worker)
+        return change
+
+    def _announce(self, changes: list[StateChange]) -> None:
+        definition, state = self._call.definition, self.future.get_state()
+        for change in changes:
+            announce(change, state, self._journal.listeners, definition.hooks, definition.task)
+
+    def _clear_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _set_alarm(self, command: SetAlarm) -> None:
         clock = self._journal.clock

@@ -49,7 +49,7 @@ class Journal:
         elapsed = self.clock.monotonic() - self._began
         kept = state if state.data is None else state.without_data()
         change = StateChange(run, self._index, kept, state.at, elapsed, attempt, run_count, worker)
-        self._index += 1
         if self.store is not None:
             self.store.append(change)
+        self._index += 1  # last: what could not be appended takes no number
         return change
