@@ -6,7 +6,7 @@ import multiprocessing
 import socket
 import warnings
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -68,21 +68,15 @@ def connected(target: Any, client_kwargs: dict[str, Any], report_path: str | Non
     with ExitStack() as stack:
         client: Client = stack.enter_context(Client(target, **kwargs))
         if report_path is not None:
-            stack.enter_context(client.as_current())
-            stack.enter_context(performance_report(filename=report_path))
+            stack.enter_context(_reported(client, report_path))
         yield client
 
 
-@contextmanager
-def attempts_run_once(client: Any, cluster: Any, plugin: OneAttempt) -> Generator[None]:
-    """Have the scheduler leave retries to us for the length of the block, where it lets us."""
+def leave_retries_to_us(client: Any, cluster: Any, plugin: OneAttempt) -> None:
+    """Have the scheduler run each attempt once, as long as the client is there, if the scheduler lets us."""
     scheduler = getattr(cluster, "scheduler", None)
     if isinstance(scheduler, Scheduler):  # it lives in this process
         client.sync(_add, scheduler, plugin)
-        try:
-            yield
-        finally:
-            client.loop.add_callback(_remove, scheduler, plugin)
         return
     try:
         client.register_plugin(plugin)
@@ -92,14 +86,6 @@ def attempts_run_once(client: Any, cluster: Any, plugin: OneAttempt) -> Generato
             "by itself. That is noticed once it happens.",
             error,
         )
-        yield
-        return
-    try:
-        yield
-    finally:
-        if client.status == "running":
-            with suppress(Exception):  # a scheduler that is going away forgets it anyway
-                client.unregister_scheduler_plugin(plugin.name)
 
 
 def check_address(address: str) -> None:
@@ -126,6 +112,19 @@ def refuse_unguarded_main() -> None:
 
 
 @contextmanager
+def _reported(client: Client, path: str) -> Generator[None]:
+    """Have Dask write its report. It asks for the current client, on what may be two threads."""
+    report = performance_report(filename=path)
+    with client.as_current():
+        report.__enter__()
+    try:
+        yield
+    finally:
+        with client.as_current():
+            cast("Any", report).__exit__(None, None, None)
+
+
+@contextmanager
 def _handlers_kept() -> Generator[None]:
     """Dask silences itself by way of handlers, and where those are everybody's, it silences everybody."""
     levels = [(handler, handler.level) for handler in logging.getLogger().handlers]
@@ -138,10 +137,6 @@ def _handlers_kept() -> Generator[None]:
 
 async def _add(scheduler: Scheduler, plugin: OneAttempt) -> None:
     scheduler.add_plugin(plugin, name=plugin.name)
-
-
-def _remove(scheduler: Scheduler, plugin: OneAttempt) -> None:
-    scheduler.plugins.pop(plugin.name, None)
 
 
 def _is_loopback(host: str) -> bool:

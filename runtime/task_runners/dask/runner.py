@@ -17,10 +17,10 @@ from runtime.logging import ENGINE
 from runtime.remote import Packer
 from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.dask.clusters import (
-    attempts_run_once,
     check_address,
     cluster_class,
     connected,
+    leave_retries_to_us,
     temporary_cluster,
 )
 from runtime.task_runners.dask.deaths import watched
@@ -109,7 +109,7 @@ class DaskTaskRunner(BaseTaskRunner):
             token = uuid4().hex[:8]
             deaths = stack.enter_context(watched(cluster))
             traffic = Traffic(client, token, client.scheduler.address, deaths)
-            stack.enter_context(attempts_run_once(client, cluster, OneAttempt(token, traffic.topic)))
+            leave_retries_to_us(client, cluster, OneAttempt(token, traffic.topic, client.id))
             traffic.begin()
             stack.callback(client.sync, traffic.end)
             self._packer = Packer()

@@ -14,10 +14,12 @@ class OneAttempt(SchedulerPlugin):
 
     _scheduler: Any
 
-    def __init__(self, token: str, topic: str) -> None:
+    def __init__(self, token: str, topic: str, client: str) -> None:
         self.name = f"flows-{token}"
         self._token = token
         self._topic = topic
+        #: the id of the driver's client
+        self._client = client
 
     def update_graph(self, scheduler: Any, *, tasks: list[Any], **kwargs: Any) -> None:
         """The first worker that dies of a task, or with it, is the last."""
@@ -38,6 +40,15 @@ class OneAttempt(SchedulerPlugin):
         del msg
         if topic == self._topic:
             self._scheduler._broker.truncate(topic)
+
+    def remove_client(self, scheduler: Any, client: str) -> None:
+        """The driver has left, or was killed: so do we, and nothing of it stays."""
+        if client == self._client:
+            scheduler.plugins.pop(self.name, None)
+            scheduler._broker._topics.pop(self._topic, None)
+            variables = scheduler.extensions["variables"].variables
+            for name in [name for name in variables if name.startswith(self._topic)]:
+                del variables[name]
 
     def _is_ours(self, key: Any) -> bool:
         return isinstance(key, str) and self._token in key

@@ -243,7 +243,10 @@ class Traffic:
     # On the loop
 
     def _on_loop(self, do: Callable[..., object], *args: Any) -> None:
-        self._loop.call_soon_threadsafe(do, *args, context=self._context)
+        if asyncio._get_running_loop() is self._loop:  # most often it is, and waking it costs a system call
+            self._loop.call_soon(do, *args, context=self._context)
+        else:
+            self._loop.call_soon_threadsafe(do, *args, context=self._context)
 
     def _start(self, awaitable: Awaitable[Any]) -> None:
         chore = asyncio.ensure_future(awaitable)

@@ -21,7 +21,7 @@ _LOG = logging.getLogger("flows.worker")
 #: holds back the rest for as long: sent at once, a report would hold back the end of the task itself.
 EVENT_DELAY = 0.002
 #: Seconds between two events of one worker.
-EVENT_INTERVAL = 0.005
+EVENT_INTERVAL = 0.01
 #: Messages that go into one event, about.
 MESSAGES_AT_ONCE = 500
 #: Seconds until a stopped attempt is left behind, where it sits in a call that nothing interrupts.

@@ -131,11 +131,17 @@ def test_client_kwargs_reach_the_client(threads):
 
 
 def test_a_performance_report_is_written(tmp_path):
-    report = tmp_path / "report.html"
+    report, of_async = tmp_path / "report.html", tmp_path / "async.html"
+
+    @flow(task_runner=DaskTaskRunner(cluster_kwargs=THREADS, performance_report_path=str(of_async)))
+    async def adds():
+        return await add.submit(1).result_async()
 
     adding(DaskTaskRunner(cluster_kwargs=THREADS, performance_report_path=str(report)))()
+    asyncio.run(adds())
 
     assert "<html" in report.read_text()[:500].lower()
+    assert "<html" in of_async.read_text()[:500].lower()
 
 
 def test_the_log_tells_of_the_cluster_in_the_specifications_words(caplog):
@@ -273,9 +279,10 @@ def test_a_cluster_that_was_there_is_left_as_it_was(threads):
         adding(DaskTaskRunner(address=threads.scheduler_address))()
     gc.collect()
 
-    until(lambda: not scheduler.tasks)
+    until(lambda: not scheduler.tasks and not any(name.startswith("flows-") for name in scheduler.plugins))
     after = set(scheduler.plugins), set(scheduler.clients), set(scheduler.extensions["variables"].variables)
     assert after == before
+    assert [topic for topic in scheduler._broker._topics if topic.startswith("flows-")] == []
 
 
 def test_results_outlive_the_cluster():
