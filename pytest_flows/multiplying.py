@@ -1,13 +1,16 @@
 """Tests that run under several task runners, or only under some."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.unittest import TestCaseFunction
 
 from pytest_flows.mentions import mentions_flows
 from pytest_flows.options import DECLARED, chosen_names
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter  # pytest 8.0 has it nowhere else
 
 MARKER = "task_runners(*names): the test runs under these task runners only"
 SIMULATE_MARKER = (
@@ -51,7 +54,7 @@ def note_unmultiplied(config: pytest.Config, items: Sequence[pytest.Item]) -> No
         ]
 
 
-def report_unmultiplied(reporter: pytest.TerminalReporter) -> None:
+def report_unmultiplied(reporter: "TerminalReporter") -> None:
     """List them."""
     left_out = reporter.config.stash.get(_UNMULTIPLIED, list[str]())
     if left_out:
@@ -106,4 +109,4 @@ def _definitions(metafunc: pytest.Metafunc, name: str) -> "Sequence[pytest.Fixtu
 
 _UNMULTIPLIED = pytest.StashKey[list[str]]()
 #: fixtures that only a test of flows asks for
-_OF_FLOWS = frozenset({"flow_clock", "flow_patch", "flow_runs", "flow_stub", "task_runner"})
+_OF_FLOWS = frozenset({"flow_clock", "flow_runs", "flow_stub", "task_runner"})

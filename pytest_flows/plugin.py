@@ -5,6 +5,7 @@ touches the runtime. What does is imported by the fixture or the option that nee
 """
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from pytest_flows.replays import report_replays
 from pytest_flows.reports import add_flow_history, note_flow_runs
 from pytest_flows.sessions import backends_of, note_modules
 from pytest_flows.shadows import describe_shadows
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter  # pytest 8.0 has it nowhere else
 
 # pytest does so by itself for what a wheel installed, not for what is worked on.
 pytest.register_assert_rewrite("pytest_flows.assertions", "pytest_flows.suite")
@@ -77,7 +81,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     return True
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:
     """List the schedules that failed, and the tests that could not be multiplied."""
     report_replays(terminalreporter)
     report_unmultiplied(terminalreporter)

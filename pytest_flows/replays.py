@@ -2,9 +2,12 @@
 
 import hashlib
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter  # pytest 8.0 has it nowhere else
 
 #: how a report carries the line, also from one process of xdist to another, and into junit files
 PROPERTY = "flows_replay"
@@ -37,7 +40,7 @@ def forget(item: pytest.Item) -> None:
         cache.set(_key(item), "")
 
 
-def report_replays(reporter: pytest.TerminalReporter) -> None:
+def report_replays(reporter: "TerminalReporter") -> None:
     """List the lines that replay what failed."""
     lines = [
         str(value)
