@@ -13,7 +13,7 @@ from runtime.context import current_environment
 from runtime.exceptions import WouldDeadlock
 from runtime.history import Journal
 from runtime.runs import TaskRun
-from runtime.states import State
+from runtime.states import ResultReference, State
 
 R = TypeVar("R")
 
@@ -82,6 +82,8 @@ class PrefectFuture(Generic[R]):
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """Like :meth:`result`, awaitable in every flow."""
         state = await self.wait_async(timeout)
+        if state is not None and isinstance(state.data, ResultReference) and not state.data.is_here:
+            await asyncio.to_thread(state.data.fetch)  # it may be large: others have the loop meanwhile
         return cast("R", self._result_of(state, timeout, raise_on_failure=raise_on_failure))
 
     def wait(self, timeout: float | None = None) -> Any:

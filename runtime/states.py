@@ -31,6 +31,11 @@ FINAL_TYPES = frozenset({StateType.COMPLETED, StateType.FAILED, StateType.CRASHE
 class ResultReference(ABC):
     """A result that lies elsewhere: on a worker, in a file. State data may be one."""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether :meth:`fetch` returns at once."""
+        return False
+
     @abstractmethod
     def fetch(self) -> object:
         """The result itself. Blocks; raises ``CrashedRun`` where the result is lost."""

@@ -47,7 +47,7 @@ class RemoteResult(ResultReference):
 
     @property
     def is_here(self) -> bool:
-        """Whether the result can be had without asking anybody."""
+        """Whether it came along with the report, or was fetched before."""
         return bool(self.inline) or self._value is not _UNREAD
 
     def keep(self, value: Any) -> None:

@@ -14,10 +14,12 @@ and sent again with what is right by then.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context
 from itertools import groupby
 from threading import Lock
+from time import monotonic
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -26,7 +28,7 @@ from dask._task_spec import Alias
 from distributed import KilledWorker, Variable
 
 from runtime.envelope import Attempt
-from runtime.exceptions import CrashedRun
+from runtime.exceptions import CrashedRun, WouldDeadlock
 from runtime.futures import PrefectFuture
 from runtime.lifecycle import Lost, Refused, describe
 from runtime.logging import ENGINE
@@ -204,6 +206,11 @@ class Traffic:
     def fetch(self, sent: Sent) -> Any:
         """The value of an attempt that ended well. Blocks; raises ``CrashedRun`` where it is lost."""
         future = sent.future
+        if asyncio._get_running_loop() is self._loop:
+            raise WouldDeadlock(
+                f"The result of task run '{sent.task_run.name}' lies on a worker and cannot be fetched here, "
+                "on the thread that would receive it. Callbacks and functions on states must leave that to others."
+            )
         if future is None or self._loop.is_closed():
             raise CrashedRun(f"The result of task run '{sent.task_run.name}' went with its cluster.")
         got = asyncio.run_coroutine_threadsafe(self._gather([future]), self._loop)
@@ -225,10 +232,19 @@ class Traffic:
         if wanted and self._gone is None:
             futures = [result.sent.future for result in wanted]
             got = asyncio.run_coroutine_threadsafe(self._gather(futures, errors="skip"), self._loop)
+            values = self._awaited(got, within)
+            for result, value in zip(wanted, values or [], strict=values is not None):
+                if value is not _MISSING:
+                    result.keep(value)
+
+    def _awaited(self, got: "Future[list[Any]]", within: float) -> list[Any] | None:
+        """What the loop finds; None where the scheduler is gone, or takes too long."""
+        until = monotonic() + within
+        while monotonic() < until and self._gone is None:
             with suppress(TimeoutError):
-                for result, value in zip(wanted, got.result(within), strict=True):
-                    if value is not _MISSING:
-                        result.keep(value)
+                return got.result(timeout=LOOK_INTERVAL)
+        got.cancel()
+        return None
 
     async def end(self) -> None:
         """Leave the scheduler as it was; called on the loop."""

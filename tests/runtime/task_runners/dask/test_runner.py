@@ -13,7 +13,7 @@ from distributed import LocalCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from runtime import flow, get_run_logger, task
-from runtime.exceptions import MissingContext
+from runtime.exceptions import MissingContext, WouldDeadlock
 from runtime.settings import temporary_settings
 from runtime.task_runners import DaskTaskRunner, get_async_dask_client, get_dask_client
 from runtime.task_runners.dask.clusters import check_address
@@ -298,6 +298,44 @@ def test_results_outlive_the_cluster():
 
     assert len(big.result()) == 10_000
     assert small.result() == 2
+
+
+def test_a_large_result_may_be_awaited(threads):
+    @task
+    def large():
+        return bytes(10_000)
+
+    @flow(task_runner=DaskTaskRunner(cluster=threads))
+    async def awaits():
+        return len(await large.submit().result_async())
+
+    assert asyncio.run(awaits()) == 10_000
+
+
+def test_a_callback_cannot_wait_for_a_result_that_only_its_own_thread_could_receive(threads, gate):
+    caught, called = [], threading.Event()
+
+    @task
+    def large(gate):
+        gate.wait()
+        return bytes(10_000)
+
+    def fetches(future):
+        try:
+            future.result()
+        except WouldDeadlock as error:
+            caught.append(error)
+
+    @flow(task_runner=DaskTaskRunner(cluster=threads))
+    def calls_back():
+        slow = large.submit(gate)
+        slow.add_done_callback(lambda future: (fetches(future), called.set()))
+        gate.open()
+        called.wait(30)
+
+    calls_back()
+
+    assert len(caught) == 1
 
 
 def test_many_flows_may_share_a_cluster_at_once(threads):
