@@ -12,12 +12,33 @@ from typing import Any
 from runtime.context import FLOW_RUN, TASK_RUN, get_run_context
 from runtime.settings import current_settings
 
+
+class _Logger(logging.Logger):
+    """A logger whose handlers may raise: that is shown on standard error, and changes no run."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        try:
+            super().handle(record)
+        except Exception:  # handlers may raise anything
+            _complaints.handleError(record)
+
+
+def _logger(name: str) -> logging.Logger:
+    usual = logging.getLoggerClass()
+    logging.setLoggerClass(_Logger)
+    try:
+        return logging.getLogger(name)
+    finally:
+        logging.setLoggerClass(usual)
+
+
+_complaints = logging.Handler()
 #: lines about flow runs, and what flows log
-FLOW_RUNS = logging.getLogger("flows.flow_runs")
+FLOW_RUNS = _logger("flows.flow_runs")
 #: lines about task runs, and what tasks log
-TASK_RUNS = logging.getLogger("flows.task_runs")
+TASK_RUNS = _logger("flows.task_runs")
 #: what plugins, hooks and task runners have to say
-ENGINE = logging.getLogger("flows.engine")
+ENGINE = _logger("flows.engine")
 
 LINE_FORMAT = "%(asctime)s.%(msecs)03d | %(message)s"
 TIME_FORMAT = "%H:%M:%S"
