@@ -170,6 +170,7 @@ def test_an_interrupt_by_signal_is_told_from_one_that_code_raises():
     assert not came_by_signal(raised.value)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_gets_signals_as_before():
     @flow
     def forks():
