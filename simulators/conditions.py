@@ -13,6 +13,7 @@ from typing import Any
 
 from runtime.context import environment
 from runtime.hooks import hookimpl, plugins
+from runtime.interrupts import SignalsHeld
 from runtime.logging import configure_console
 from simulators.exceptions import SimulatorError
 from simulators.execution import Executor, Test
@@ -71,6 +72,8 @@ class Conditions:
                 around.enter_context(_simulated_runners())
             around.enter_context(patched(self.allow))
             around.enter_context(quiet_console())
+            # Once for all schedules: each flow run would otherwise set the handlers, and put them back.
+            around.enter_context(SignalsHeld())
             around.enter_context(active(simulation.scheduler))
             around.enter_context(watched(simulation.scheduler))
             executor = Executor(simulation, test, context, self.runner)

@@ -238,6 +238,8 @@ class Scheduler:
         self.later: list[Turn] = []
         self.alarms: list[tuple[float, int, Alarm]] = []
         self.idents_given = self.threads_made = 0
+        #: how many operations were no more than time that passed
+        self.passes = 0
         #: how often the clock was read since so many operations were done
         self.reads = self.read_since = 0
         #: source lines that ran for so long that real time was counted, and who ran there
@@ -421,6 +423,7 @@ class Scheduler:
         while self.alarms and self.alarms[0][0] <= moment:
             self._ring()
         self.now = max(self.now, moment)
+        self.passes += 1
         self._chosen = False  # it has had its turn
         self.pause("overrun")
 

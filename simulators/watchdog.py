@@ -73,7 +73,7 @@ class _Watch:
     def _run(self) -> None:
         while not self._ending.acquire(timeout=self._patience / 2):
             steps = self._scheduler.steps
-            seen = id(steps), len(steps)
+            seen = id(steps), len(steps) - self._scheduler.passes
             if seen != self._seen or not self._scheduler.under_way:
                 self._seen, self._since, self._counted = seen, _now(), 0.0
             elif _now() - self._since >= self._patience:
