@@ -1,6 +1,9 @@
 """Threads that can be told to stop, and threads with an event loop."""
 
 import asyncio
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -171,6 +174,44 @@ def test_an_interrupt_never_reaches_past_the_call_whenever_it_comes(threads):
         assert not thread.is_alive()
         assert escaped == []
     assert len(outcomes) == 300
+
+
+@pytest.mark.slow
+def test_a_program_that_is_traced_goes_on_after_an_interrupt():
+    """As under a debugger, or where coverage is measured."""
+    program = """
+        import sys, threading
+        from runtime.threads import Interrupted, SystemThreads
+
+        going, over = threading.Event(), threading.Event()
+        guard = SystemThreads().guard()
+
+        def loop():
+            while True:
+                going.set()
+
+        def make():
+            try:
+                guard.call(loop, (), {})
+            except Interrupted:
+                over.set()
+
+        def trace(frame, event, argument):
+            return None
+
+        threading.settrace(trace)
+        sys.settrace(trace)
+        SystemThreads().start(make, "flows-test")
+        going.wait(30)
+        guard.interrupt()
+        print(over.wait(30))
+    """
+
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60
+    )
+
+    assert ran.stdout == "True\n", ran.stderr
 
 
 # Threads with an event loop
