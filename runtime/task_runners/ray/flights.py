@@ -3,8 +3,8 @@
 Why waiting in rounds
 ---------------------
 A callback for each reference costs a switch of threads for each task, a sixth of what Ray itself takes. So
-one thread waits for many references at once: the first that is ready ends the wait, and those that
-follow within a moment are taken along. What is submitted meanwhile is waited for in the next round;
+one thread waits for many references at once: for the first that is ready where they are few, and for some
+hundredths of a second where they are many. What is submitted meanwhile is waited for in the next round;
 rounds are short while something happens, and longer while nothing does.
 """
 
@@ -31,7 +31,7 @@ from runtime.task_runners.ray.worker import Mailbox
 
 _SHORTEST = 0.001
 _LONGEST = 0.05
-#: Seconds for which to collect what is ready, for each reference that is waited for, and at most.
+#: Seconds to let reports gather where there are many, for each that is waited for, and at most.
 _COLLECT = 20e-6
 _COLLECT_AT_MOST = 0.02
 #: Seconds that a task has to end after it was interrupted, before its worker is ended.
@@ -44,6 +44,8 @@ _MAILBOX_AFTER = 0.05
 _MAIL_LIMIT = 5.0
 
 
+#: How many references to wait for at once: so many of the oldest, and as many others.
+_WINDOW = 64
 #: From so many references on, waiting for the first one is no use.
 _MANY = 64
 _NO_MAIL: list[Any] = []
@@ -54,13 +56,13 @@ class Flight:
 
     __slots__ = ("attempt", "begun", "heard", "held", "id", "overdue", "report", "value", "worker")
 
-    def __init__(self, id: str, attempt: Attempt, value: Any, report: Any) -> None:  # noqa: A002 - the word for it
+    def __init__(self, id: str, attempt: Attempt) -> None:  # noqa: A002 - the word for it
         self.id = id
         self.begun = time.monotonic()
         self.attempt = attempt
         #: Ray's references to the result, and to what is said of it
-        self.value = value
-        self.report = report
+        self.value: Any = None
+        self.report: Any = None
         #: where it runs, once that is known
         self.worker: str | None = None
         #: how many of its messages came live
@@ -83,6 +85,8 @@ class Flights:
         self._held: list[Flight] = []
         self._stopped: deque[Flight] = deque()
         self._results: WeakSet[RayResult] = WeakSet()
+        #: where the window of this round begins
+        self._turn = 0
         self._over = False
         self._mailbox_name = f"flows-{uuid4().hex}"
         self._mailbox: Any = None
@@ -93,8 +97,16 @@ class Flights:
         instance.on_loss = self._lose
         self._thread.start()
 
+    def expect(self, flight: Flight) -> None:
+        """Know the attempt before Ray does: what it says live may come before :meth:`add` is called."""
+        self._by_id[flight.id] = flight
+
+    def forget(self, flight: Flight) -> None:
+        """The attempt was not made after all."""
+        del self._by_id[flight.id]
+
     def add(self, flight: Flight) -> None:
-        """Hear of this attempt."""
+        """Hear how this attempt ends."""
         self._new.put(flight)
 
     def mailbox(self, *, needed: bool) -> str:
@@ -178,10 +190,9 @@ class Flights:
     def _admit(self, flight: Flight | None) -> None:
         if flight is not None:
             self._waited_for[flight.report] = flight
-            self._by_id[flight.id] = flight
 
     def _ready(self, pause: float) -> list[Any]:
-        refs = list(self._waited_for)
+        refs = self._next_window()
         if self._mail is not None:
             refs.append(self._mail)
         elif refs and time.monotonic() - next(iter(self._waited_for.values())).begun > _MAILBOX_AFTER:
@@ -192,9 +203,22 @@ class Flights:
             ready, rest = ray.wait(refs, num_returns=1, timeout=pause, fetch_local=False)
             if not ready or not rest:
                 return ready
-        collect = min(len(rest) * _COLLECT, _COLLECT_AT_MOST)
-        more, _ = ray.wait(rest, num_returns=len(rest), timeout=collect, fetch_local=False)
+        else:
+            # Not in ray.wait(): that wakes this thread for each one that becomes ready.
+            time.sleep(min(len(self._waited_for) * _COLLECT, _COLLECT_AT_MOST))
+        more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
         return ready + more
+
+    def _next_window(self) -> list[Any]:
+        """The references to wait for in this round: all, or the oldest and some others, who take turns.
+
+        Waiting for a reference costs even where nothing happens, and of thousands most are queued on Ray.
+        """
+        refs = list(self._waited_for)
+        if len(refs) <= 2 * _WINDOW:
+            return refs
+        self._turn = self._turn + _WINDOW if self._turn + _WINDOW < len(refs) else _WINDOW
+        return refs[:_WINDOW] + refs[self._turn : self._turn + _WINDOW]
 
     def _arrived(self, refs: list[Any]) -> None:
         if self._mail is not None and self._mail in refs:

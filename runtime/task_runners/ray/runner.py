@@ -84,10 +84,16 @@ class RayTaskRunner(BaseTaskRunner):
         options = options_in(attempt.context)
         if options:
             function = function.options(**options)
-        value, report = function.remote(
-            call, *[handle.ref for handle in packed.upstream if not handle.inline]
-        )
-        attempt.handle = flight = Flight(id_, attempt, value, report)
+        flight = Flight(id_, attempt)
+        self._flights.expect(flight)
+        try:
+            flight.value, flight.report = function.remote(
+                call, *[handle.ref for handle in packed.upstream if not handle.inline]
+            )
+        except BaseException:
+            self._flights.forget(flight)
+            raise
+        attempt.handle = flight
         self._flights.add(flight)
         if attempt.stopping:  # since before there was anything to stop
             self._flights.cancel(flight)

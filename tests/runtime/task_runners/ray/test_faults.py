@@ -392,3 +392,35 @@ def test_what_an_attempt_says_after_it_was_given_up_changes_nothing(ray_task_run
         "Retrying",
         "Completed",
     ]
+
+
+def test_a_task_is_heard_from_even_before_ray_has_taken_it(
+    ray_task_runner, ledger, gate, monkeypatch, flow_runs
+):
+    """The worker may be quicker than the thread that hands the task over."""
+    from runtime.task_runners.ray.flights import Flights
+
+    add_flight = Flights.add
+
+    def add_late(self, flight):
+        if flight.attempt.task_run.task_name == "short":
+            until(lambda: flight.heard)
+        add_flight(self, flight)
+
+    monkeypatch.setattr(Flights, "add", add_late)
+
+    @task(timeout_seconds=30)
+    def short():
+        return 1
+
+    def submit():
+        other = waits.submit(ledger, gate)  # while there is nothing under way, nobody listens
+        until(lambda: other.get_state().is_running())
+        futures = [short.submit(), other]
+        gate.open()
+        return futures
+
+    state, _ = states_of(ray_task_runner, submit)
+
+    assert state.result() == 1
+    assert flow_runs[-1]["short-0"].names == ["Pending", "Running", "Completed"]
