@@ -33,7 +33,7 @@ class BaseTaskRunner(ABC):
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
         self._environment: Environment | None = None
-        self._loop_thread: LoopThread | None = None
+        self._loop_threads: dict[str, LoopThread] = {}
 
     @property
     def name(self) -> str:
@@ -69,10 +69,10 @@ class BaseTaskRunner(ABC):
             finally:
                 self.close()
         finally:
-            self._environment = None
-            if self._loop_thread is not None:
-                self._loop_thread.stop()
-                self._loop_thread = None
+            with _starting_loop:  # code that was left behind may be about to start another loop
+                self._environment = None
+            for purpose in list(self._loop_threads):
+                self.end_loop(purpose)
 
     def open(self) -> None:
         """Get ready for attempts. What it raises is the reason why a flow crashed."""
@@ -101,12 +101,25 @@ class BaseTaskRunner(ABC):
     def stop(self, attempt: Attempt) -> None:
         """End the attempt as soon as can be, and give its slot to others at once. Called on any thread."""
 
-    def loop(self) -> Any:
-        """The event loop for async tasks of flows that are not async; started when first asked for."""
+    def loop(self, purpose: str = "loop") -> Any:
+        """An event loop: that for async tasks of flows that are not async, or one for another purpose.
+
+        It is started when first asked for, and ended with the runner. Raises ``RuntimeError`` where the
+        runner is not started.
+        """
         with _starting_loop:
-            if self._loop_thread is None:
-                self._loop_thread = self.environment.threads.start_loop(f"flows-{self.name}-loop")
-            return self._loop_thread.loop
+            loop_thread = self._loop_threads.get(purpose)
+            if loop_thread is None:
+                loop_thread = self.environment.threads.start_loop(f"flows-{self.name}-{purpose}")
+                self._loop_threads[purpose] = loop_thread
+            return loop_thread.loop
+
+    def end_loop(self, purpose: str) -> None:
+        """End the event loop for that purpose, where there is one."""
+        with _starting_loop:
+            loop_thread = self._loop_threads.pop(purpose, None)
+        if loop_thread is not None:
+            loop_thread.stop()
 
     def brings_environment(self) -> Environment | None:
         """The environment that flows with this runner are to run in; None: the one around them."""

@@ -16,7 +16,6 @@ from runtime.futures import SLOT
 from runtime.logging import ENGINE
 from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.loops import LoopAttempts
-from runtime.threads import LoopThread
 
 #: as many threads as anyio allows by default
 DEFAULT_THREADS = 40
@@ -71,20 +70,22 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         #: attempts that threads have ended so far
         self._ended = 0
         self._threads: dict[threading.Thread, Attempt | None] = {}
-        #: keeps the threads
-        self._keeper: LoopThread | None = None
-        self._keeper_tasks: set[asyncio.Task[None]] = set()
+        #: what the loop that keeps the threads is at
+        self._keeping: set[asyncio.Task[None]] = set()
         self._abandoned: set[Attempt] = set()
         #: whether somebody sees to it that there are threads enough
         self._growing = False
         #: threads that are about to join
         self._starting = 0
+        #: whether no thread is to be added any more
+        self._closing = False
         self._thread_joined = threading.Condition(self._lock)
         self._on_loops = LoopAttempts(self._ended_on_loop if self._bounds_async else None)
 
     def close(self) -> None:
         """End the threads. One that sits in a call that cannot be interrupted is left behind, and named."""
         with self._lock:
+            self._closing = True
             while self._starting:
                 self._thread_joined.wait()
             threads = dict(self._threads)
@@ -95,8 +96,7 @@ class ConcurrentTaskRunner(BaseTaskRunner):
             for thread, attempt in threads.items()
             if attempt is not None and attempt in self._abandoned
         }
-        if self._keeper is not None:
-            self._keeper.stop()
+        self.end_loop("threads")  # with which anyio lets the threads go
         for thread in threads.keys() - stuck.keys():
             thread.join()
         for attempt in stuck.values():
@@ -171,34 +171,31 @@ class ConcurrentTaskRunner(BaseTaskRunner):
             self._start_on_loop(attempt)
             return
         with self._lock:
+            if self._closing:  # nobody waits for it: code that was left behind has submitted it
+                return
             self._queued += 1
             grow = not self._growing and self._queued > self._idle
             if grow:
                 self._growing = True
         self._queue.put(attempt)
         if grow:
-            self._keeper_loop().call_soon_threadsafe(self._keep, self._grow, context=Context())
-
-    def _keeper_loop(self) -> asyncio.AbstractEventLoop:
-        # Not the loop of async tasks: one that blocks it may be waiting for the very thread to be started.
-        if self._keeper is None:
-            self._keeper = self.environment.threads.start_loop(f"flows-{self.name}-threads")
-        return self._keeper.loop
+            # Not the loop of async tasks: one that blocks it may be waiting for this very thread.
+            self.loop("threads").call_soon_threadsafe(self._keep, self._grow, context=Context())
 
     def _keep(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.get_running_loop().create_task(job())
-        self._keeper_tasks.add(task)
-        task.add_done_callback(self._keeper_tasks.discard)
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
 
     async def _grow(self) -> None:
-        """Add threads while attempts wait for one; a task of the keeper's loop."""
+        """Add threads while attempts wait for one; a task of the loop that keeps them."""
         loop = asyncio.get_running_loop()
         punctual = True
         ended = None
         while True:
             added = 0
             with self._lock:
-                if self._queued <= self._idle:
+                if self._queued <= self._idle or self._closing:
                     self._growing = False
                     return
                 if punctual or ended == self._ended:
