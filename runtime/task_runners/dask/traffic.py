@@ -208,8 +208,9 @@ class Traffic:
         future = sent.future
         if asyncio._get_running_loop() is self._loop:
             raise WouldDeadlock(
-                f"The result of task run '{sent.task_run.name}' lies on a worker. It cannot be fetched on this "
-                "thread, which would receive it: callbacks and functions on states must leave that to others."
+                f"The result of task run '{sent.task_run.name}' lies on a worker. It cannot be fetched on "
+                "this thread, which would receive it: callbacks and functions on states must leave that to "
+                "others."
             )
         if future is None or self._loop.is_closed():
             raise CrashedRun(f"The result of task run '{sent.task_run.name}' went with its cluster.")
