@@ -50,6 +50,8 @@ def no_thread_left() -> Generator[None]:
     deadline = time.monotonic() + PATIENCE
     for thread in threading.enumerate():
         if thread not in before and thread.name.startswith(OUR_THREADS):
+            while thread.ident is None and time.monotonic() < deadline:  # another thread is starting it
+                time.sleep(0.001)
             thread.join(max(0.0, deadline - time.monotonic()))
             assert not thread.is_alive(), f"{thread} is still there {PATIENCE} seconds after the test"
 
