@@ -1,5 +1,6 @@
 """For all tests, and for the examples in the docs, which are tests too: what each gets, and may leave."""
 
+import signal
 import threading
 import time
 from collections.abc import Generator
@@ -18,6 +19,12 @@ from runtime.settings import temporary_settings
 OUR_THREADS = ("flows-", "AnyIO worker thread")
 #: seconds that a thread may take to end after a test; one that needs long is a leak, not slow
 PATIENCE = 10.0
+
+
+def pytest_configure() -> None:
+    # Started in the background, a process ignores Ctrl-C, and so do all that it starts. Tests send it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
