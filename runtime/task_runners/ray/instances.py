@@ -132,11 +132,11 @@ class RayInstance:
             open_ray.enter_context(
                 private_surroundings(on_loopback="_node_ip_address" not in self._init_kwargs)
             )
-        job = job_that_imports_what_we_can()
         with _quiet():
-            if "://" in address:
-                ray.init(address, **{"job_config": job, **self._init_kwargs})
+            if "://" in address:  # Ray Client takes no job: it sends what it is given as JSON
+                ray.init(address, **self._init_kwargs)
             else:
+                job = job_that_imports_what_we_can()
                 ray.init(address, **{**options, "job_config": job, **self._init_kwargs})
         open_ray.callback(_shut_down)
 
