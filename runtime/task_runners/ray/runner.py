@@ -1,13 +1,8 @@
 """Runs tasks on Ray: one remote call for an attempt, and results that stay where they are."""
 
-import signal
-import sys
-import threading
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from itertools import count
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 from runtime.envelope import Attempt
@@ -51,7 +46,6 @@ class RayTaskRunner(BaseTaskRunner):
         """Start Ray, connect to it, or find it."""
         self._packer = Packer()
         with ExitStack() as opened:
-            opened.enter_context(_terminated_in_order())
             self._flights = join(self._address, self._init_kwargs)
             opened.callback(leave, self._flights)
             self._opened = opened.pop_all()
@@ -117,25 +111,6 @@ def _remembered(key: str, function: Any) -> Any:
         _functions.pop(next(iter(_functions)), None)
     _functions[key] = function
     return function
-
-
-@contextmanager
-def _terminated_in_order() -> Generator[None]:
-    """Let SIGTERM end the flow like an exit, so that Ray is shut down; where nobody else handles it."""
-    on_main = threading.current_thread() is threading.main_thread()
-    if not on_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    del frame
-    sys.exit(128 + number)
 
 
 #: Attempts of many runners may come to the same worker, and those of many drivers to the same mailbox.
