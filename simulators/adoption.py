@@ -11,7 +11,8 @@ from typing import Any
 from runtime.logging import ENGINE
 from simulators.exceptions import FoundFailure, SimulatorError
 from simulators.loops import SimulatedLoop
-from simulators.scheduling import LoopTurn, Scheduler
+from simulators.scheduling import Scheduler
+from simulators.turns import LoopTurn
 
 _TURNED_ASIDE = "call_soon call_soon_threadsafe call_later call_at time create_task run_in_executor".split()
 
@@ -48,7 +49,7 @@ class AdoptedLoop(SimulatedLoop):
         self.hold()
         for turn in self._held or ():
             self._real.call_soon(_unless_cancelled, turn, context=turn.context)
-        for _, _, alarm in sorted(self._scheduler.alarms, key=lambda entry: entry[:2]):
+        for alarm in self._scheduler.alarms.in_order():
             turn = alarm.turn
             if type(turn) is LoopTurn and turn.loop is self:
                 self._real.call_at(self._origin + alarm.moment, _unless_cancelled, turn, context=turn.context)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from simulators.scheduling import Alarm, Scheduler, Stack
+from simulators.alarms import Alarm
+from simulators.scheduling import Scheduler
+from simulators.turns import Stack
 
 #: When simulated runs begin, in seconds since the epoch: 1 January 2024, noon, UTC.
 EPOCH = 1_704_110_400.0

@@ -11,9 +11,10 @@ from runtime.history.guarantees import violations
 from simulators.exceptions import BrokenGuarantee
 from simulators.loops import SimulatedLoop
 from simulators.schedules import Choice, Decision, Points, Runner, Schedule
-from simulators.scheduling import Abandoned, Record, Turn
+from simulators.scheduling import Abandoned
 from simulators.simulation import Simulation
 from simulators.strategies import Divergence, Replay, Strategy
+from simulators.turns import Record, Turn
 
 #: What is simulated: a callable without arguments, sync or async, that fails by raising.
 Test = Callable[[], Any]

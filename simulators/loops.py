@@ -13,7 +13,8 @@ from typing import Any, NoReturn, TypeVar, cast
 from runtime.context import FLOW_RUN
 from runtime.envelope import Attempt
 from simulators.exceptions import OutsideControl
-from simulators.scheduling import Lane, LoopTurn, Scheduler, Stack
+from simulators.scheduling import Scheduler
+from simulators.turns import Lane, LoopTurn, Stack
 
 T = TypeVar("T")
 

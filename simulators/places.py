@@ -12,7 +12,7 @@ from typing import Any, cast
 import anyio
 
 import runtime
-from simulators.scheduling import LoopTurn, Turn
+from simulators.turns import LoopTurn, Turn
 
 #: code that nobody looks for a mistake in: ours, and what waits on behalf of others
 _PASSED_OVER = tuple(

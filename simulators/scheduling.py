@@ -11,20 +11,21 @@ visible point, in order and without a decision. Only then is there something to 
 """
 
 import asyncio
-import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from contextvars import Context
-from math import ceil
+from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
+from simulators.alarms import Alarm, Alarms
 from simulators.exceptions import SimulatorError
 from simulators.schedules import Points
 from simulators.stacks import Carrier, Carriers
 from simulators.strategies import Operation, Strategy
+from simulators.turns import Lane, LoopTurn, Stack, Turn
 
 if TYPE_CHECKING:
     from simulators.loops import SimulatedLoop
@@ -35,166 +36,6 @@ OPERATIONS, STATEMENTS = 1, 2
 
 class Abandoned(BaseException):
     """Raised in code that is left over when a simulated run has ended."""
-
-
-class Lane:
-    """A run, or a thread, as decisions and reports name it."""
-
-    __slots__ = ("children", "count", "name", "random", "visits")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        #: how many points it came to
-        self.count = 0
-        #: how many threads and asyncio tasks without a run of their own it began
-        self.children = 0
-        #: how often it came to each source line
-        self.visits: dict[str, int] = {}
-        #: where its chance comes from, once it has asked for some
-        self.random: Any = None
-
-
-class Turn:
-    """Something that could be done next."""
-
-    __slots__ = ("goes_on", "kind", "lane", "number", "place", "resource", "writes")
-
-    def __init__(self, lane: Lane, kind: str) -> None:
-        self.lane = lane
-        #: the source line, where those are recorded
-        self.place = ""
-        self.kind = kind
-        #: the name of the point: a count, or a source line and a visit
-        self.number: int | str = 0
-        self.resource: Hashable = None
-        self.writes = False
-        self.goes_on = False
-
-    @property
-    def run(self) -> str:
-        """Who."""
-        return self.lane.name
-
-    @property
-    def point(self) -> str:
-        """Where."""
-        return str(self.number)
-
-    def __repr__(self) -> str:
-        return f"<{self.run}@{self.point} {self.kind}>"
-
-
-class Stack(Turn):
-    """Code that takes turns with other code."""
-
-    __slots__ = (
-        "alarm",
-        "carrier",
-        "ended",
-        "home",
-        "ident",
-        "job",
-        "loop",
-        "parked",
-        "raising",
-        "running",
-        "thread",
-        "waits_for",
-    )
-
-    def __init__(self, lane: Lane, kind: str, job: Callable[[], object] | None) -> None:
-        super().__init__(lane, kind)
-        self.job = job
-        self.carrier: Carrier | None = None
-        #: the lane of its thread; an event loop lends its stack to the lanes of asyncio tasks
-        self.home = lane
-        #: the event loop whose turns are taken on it
-        self.loop: SimulatedLoop | None = None
-        #: what ``asyncio.get_running_loop()`` gives there
-        self.running: asyncio.AbstractEventLoop | None = None
-        #: whether it waits for something
-        self.parked = False
-        #: what it waits for, and how that reads
-        self.waits_for: object = None
-        self.alarm: Alarm | None = None
-        #: raised in it when it goes on
-        self.raising: BaseException | None = None
-        self.ended = False
-        #: what ``threading.get_ident()`` is there
-        self.ident = 0
-        #: what ``threading.current_thread()`` is there
-        self.thread: Any = None
-
-
-class LoopTurn(Turn):
-    """A callback on an event loop: one step of an asyncio task, or something else to call."""
-
-    __slots__ = ("args", "callback", "context", "loop")
-
-    def __init__(
-        self, lane: Lane, kind: str, loop: "SimulatedLoop", callback: Any, args: Any, context: Any
-    ) -> None:
-        # Spelled out, since one is made for each step of each asyncio task.
-        self.lane = lane
-        self.kind = kind
-        self.number = 0
-        self.resource = None
-        self.writes = False
-        self.goes_on = False
-        self.place = ""
-        self.loop = loop
-        self.callback = callback
-        self.args = args
-        self.context = context
-
-    def cancel(self) -> None:
-        """Never call it."""
-        if self.callback is not None:
-            self.callback = None
-            self.loop.drop(self)
-
-    def cancelled(self) -> bool:
-        """Whether it was cancelled."""
-        return self.callback is None
-
-
-class Alarm:
-    """A turn that comes at a moment of virtual time."""
-
-    __slots__ = ("_scheduler", "moment", "turn")
-
-    def __init__(self, scheduler: "Scheduler", moment: float, turn: Turn) -> None:
-        self._scheduler = scheduler
-        self.moment = moment
-        self.turn: Turn | None = turn
-
-    def cancel(self) -> None:
-        """Forget it, also where it is due and waits for its turn."""
-        turn, self.turn = self.turn, None
-        if turn is not None:
-            self._scheduler.forget(turn)
-
-
-class Record:
-    """One operation that was done."""
-
-    __slots__ = ("kind", "moment", "place", "point", "resource", "run", "writes")
-
-    def __init__(
-        self, run: str, point: str, kind: str, resource: Hashable, writes: bool, moment: float, place: str
-    ) -> None:
-        self.run = run
-        self.point = point
-        self.kind = kind
-        self.resource = resource
-        self.writes = writes
-        #: virtual seconds since the start
-        self.moment = moment
-        #: source line, where the run was recorded in detail
-        self.place = place
-
-    def __repr__(self) -> str:
-        return f"<{self.run}@{self.point} {self.kind} {self.resource or ''}>"
 
 
 class Scheduler:
@@ -236,7 +77,7 @@ class Scheduler:
         self.eager: deque[Turn] = deque()
         #: what asks to be called again and again until something else has happened
         self.later: list[Turn] = []
-        self.alarms: list[tuple[float, int, Alarm]] = []
+        self.alarms = Alarms(self.forget)
         self.idents_given = self.threads_made = 0
         #: how many operations were no more than time that passed
         self.passes = 0
@@ -244,7 +85,6 @@ class Scheduler:
         self.reads = self.read_since = 0
         #: source lines that ran for so long that real time was counted, and who ran there
         self.overruns: dict[str, str] = {}
-        self._order = itertools.count()
         self.steps: list[tuple[Lane, int | str, str, Hashable, bool, float, str]] = []
         self.made: list[tuple[str, int | str, str, int | str]] = []
         self.ending = False
@@ -411,17 +251,13 @@ class Scheduler:
 
     def set_alarm(self, moment: float, turn: Turn) -> Alarm:
         """Let ``turn`` come at that moment of virtual time."""
-        # On a grid that floats keep exactly, so that nobody wakes a hair too early by his own clock.
-        moment = ceil(moment * _TICKS) / _TICKS
-        alarm = Alarm(self, moment, turn)
-        heapq.heappush(self.alarms, (moment, next(self._order), alarm))
-        return alarm
+        return self.alarms.set(moment, turn)
 
     def let_pass(self, seconds: float) -> None:
         """The running code took that long, so that alarms may be due; others may have turns now."""
         moment = self.now + seconds
-        while self.alarms and self.alarms[0][0] <= moment:
-            self._ring()
+        while self._ring(moment):
+            pass
         self.now = max(self.now, moment)
         self.passes += 1
         self._chosen = False  # it has had its turn
@@ -507,23 +343,16 @@ class Scheduler:
             return self._end("livelock")
         return turn
 
-    def _ring(self) -> bool:
-        """Jump to the next alarm; False where there is none."""
-        alarms = self.alarms
-        while alarms:
-            moment, _, alarm = heapq.heappop(alarms)
-            turn = alarm.turn
-            if turn is None:
-                continue
+    def _ring(self, by: float = inf) -> bool:
+        """Jump to the next alarm; False where none is set for a moment until ``by``."""
+        rung = self.alarms.ring(by)
+        if rung is None:
+            return False
+        moment, due = rung
+        for turn in due:
             self._due(turn)
-            together = moment + _AT_ONCE
-            while alarms and alarms[0][0] <= together:
-                moment, _, alarm = heapq.heappop(alarms)
-                if alarm.turn is not None:
-                    self._due(alarm.turn)
-            self.now = max(self.now, moment)
-            return True
-        return False
+        self.now = max(self.now, moment)
+        return True
 
     def _due(self, turn: Turn) -> None:
         if type(turn) is LoopTurn:
@@ -637,11 +466,6 @@ _active: Scheduler | None = None
 def _first(pending: "list[Turn]") -> Operation:
     return pending[0]
 
-
-#: virtual time is kept in steps of about a microsecond
-_TICKS = 2.0**20
-#: alarms that are this close are due at once: 0.1 + 0.2 seconds are 0.3
-_AT_ONCE = 8 / _TICKS
 
 #: What can be seen at every level of detail, where it comes after a wait.
 _VISIBLE = frozenset({"acquire", "alarm", "sleep", "step"})

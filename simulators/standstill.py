@@ -8,7 +8,8 @@ from typing import Any
 
 from simulators.exceptions import Deadlock, Livelock
 from simulators.places import frame_of_task, is_passed_over
-from simulators.scheduling import Scheduler, Stack
+from simulators.scheduling import Scheduler
+from simulators.turns import Stack
 
 #: how many who wait are described
 MOST_SHOWN = 12

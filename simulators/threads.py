@@ -8,7 +8,8 @@ from typing import Any
 
 from runtime.threads import Interrupted
 from simulators.loops import SimulatedLoop
-from simulators.scheduling import Scheduler, Stack
+from simulators.scheduling import Scheduler
+from simulators.turns import Stack
 
 MakeLock = Callable[[], AbstractContextManager[object]]
 _real_rlock: MakeLock = threading.RLock  # taken before anybody replaces it

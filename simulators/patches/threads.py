@@ -7,7 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import Abandoned, Scheduler, Stack, scheduler_here
+from simulators.scheduling import Abandoned, Scheduler, scheduler_here
+from simulators.turns import Stack
 
 _Thread = threading.Thread
 _init, _start, _join, _is_alive = _Thread.__init__, _Thread.start, _Thread.join, _Thread.is_alive

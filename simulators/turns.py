@@ -1,0 +1,154 @@
+"""Turns: what could be done next, whose it is, and the record of what was done."""
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+from simulators.stacks import Carrier
+
+if TYPE_CHECKING:
+    from simulators.alarms import Alarm
+    from simulators.loops import SimulatedLoop
+
+
+class Lane:
+    """A run, or a thread, as decisions and reports name it."""
+
+    __slots__ = ("children", "count", "name", "random", "visits")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        #: how many points it came to
+        self.count = 0
+        #: how many threads and asyncio tasks without a run of their own it began
+        self.children = 0
+        #: how often it came to each source line
+        self.visits: dict[str, int] = {}
+        #: where its chance comes from, once it has asked for some
+        self.random: Any = None
+
+
+class Turn:
+    """Something that could be done next."""
+
+    __slots__ = ("goes_on", "kind", "lane", "number", "place", "resource", "writes")
+
+    def __init__(self, lane: Lane, kind: str) -> None:
+        self.lane = lane
+        #: the source line, where those are recorded
+        self.place = ""
+        self.kind = kind
+        #: the name of the point: a count, or a source line and a visit
+        self.number: int | str = 0
+        self.resource: Hashable = None
+        self.writes = False
+        self.goes_on = False
+
+    @property
+    def run(self) -> str:
+        """Who."""
+        return self.lane.name
+
+    @property
+    def point(self) -> str:
+        """Where."""
+        return str(self.number)
+
+    def __repr__(self) -> str:
+        return f"<{self.run}@{self.point} {self.kind}>"
+
+
+class Stack(Turn):
+    """Code that takes turns with other code."""
+
+    __slots__ = (
+        "alarm",
+        "carrier",
+        "ended",
+        "home",
+        "ident",
+        "job",
+        "loop",
+        "parked",
+        "raising",
+        "running",
+        "thread",
+        "waits_for",
+    )
+
+    def __init__(self, lane: Lane, kind: str, job: Callable[[], object] | None) -> None:
+        super().__init__(lane, kind)
+        self.job = job
+        self.carrier: Carrier | None = None
+        #: the lane of its thread; an event loop lends its stack to the lanes of asyncio tasks
+        self.home = lane
+        #: the event loop whose turns are taken on it
+        self.loop: SimulatedLoop | None = None
+        #: what ``asyncio.get_running_loop()`` gives there
+        self.running: asyncio.AbstractEventLoop | None = None
+        #: whether it waits for something
+        self.parked = False
+        #: what it waits for, and how that reads
+        self.waits_for: object = None
+        self.alarm: Alarm | None = None
+        #: raised in it when it goes on
+        self.raising: BaseException | None = None
+        self.ended = False
+        #: what ``threading.get_ident()`` is there
+        self.ident = 0
+        #: what ``threading.current_thread()`` is there
+        self.thread: Any = None
+
+
+class LoopTurn(Turn):
+    """A callback on an event loop: one step of an asyncio task, or something else to call."""
+
+    __slots__ = ("args", "callback", "context", "loop")
+
+    def __init__(
+        self, lane: Lane, kind: str, loop: "SimulatedLoop", callback: Any, args: Any, context: Any
+    ) -> None:
+        # Spelled out, since one is made for each step of each asyncio task.
+        self.lane = lane
+        self.kind = kind
+        self.number = 0
+        self.resource = None
+        self.writes = False
+        self.goes_on = False
+        self.place = ""
+        self.loop = loop
+        self.callback = callback
+        self.args = args
+        self.context = context
+
+    def cancel(self) -> None:
+        """Never call it."""
+        if self.callback is not None:
+            self.callback = None
+            self.loop.drop(self)
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self.callback is None
+
+
+class Record:
+    """One operation that was done."""
+
+    __slots__ = ("kind", "moment", "place", "point", "resource", "run", "writes")
+
+    def __init__(
+        self, run: str, point: str, kind: str, resource: Hashable, writes: bool, moment: float, place: str
+    ) -> None:
+        self.run = run
+        self.point = point
+        self.kind = kind
+        self.resource = resource
+        self.writes = writes
+        #: virtual seconds since the start
+        self.moment = moment
+        #: source line, where the run was recorded in detail
+        self.place = place
+
+    def __repr__(self) -> str:
+        return f"<{self.run}@{self.point} {self.kind} {self.resource or ''}>"
