@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_flows.clock import FlowClock
     from pytest_flows.flow_runs import FlowRuns
+    from pytest_flows.patches import FlowPatch
     from pytest_flows.simulating import Simulate
     from pytest_flows.stubs import FlowStub
     from runtime.task_runners import (
@@ -149,6 +150,25 @@ def flow_clock(request: pytest.FixtureRequest, task_runner: "BaseTaskRunner") ->
     clock = FlowClock()
     with clock.in_charge():
         yield clock
+
+
+@pytest.fixture
+def flow_patch() -> "Generator[FlowPatch]":
+    """A monkeypatch that reaches tasks wherever they run: on Dask's and Ray's workers too.
+
+    ``flow_patch.setattr(shop, "RATE", 2)``, ``setitem``, ``setenv``, ``chdir`` and the like; undone after the
+    test, here and there.
+    """
+    from pytest_flows.patches import FlowPatch
+    from runtime.hooks import plugins
+
+    patch = FlowPatch()
+    plugins().register(patch)
+    try:
+        yield patch
+    finally:
+        plugins().unregister(patch)
+        patch.undo()
 
 
 @pytest.fixture

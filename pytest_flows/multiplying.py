@@ -109,4 +109,4 @@ def _definitions(metafunc: pytest.Metafunc, name: str) -> "Sequence[pytest.Fixtu
 
 _UNMULTIPLIED = pytest.StashKey[list[str]]()
 #: fixtures that only a test of flows asks for
-_OF_FLOWS = frozenset({"flow_clock", "flow_runs", "flow_stub", "task_runner"})
+_OF_FLOWS = frozenset({"flow_clock", "flow_patch", "flow_runs", "flow_stub", "task_runner"})

@@ -29,6 +29,14 @@ class FlowsHooks:
         """A task runner for a run of ``flow`` instead of the declared one; None leaves the choice."""
 
     @hookspec
+    def flows_around_attempts(self) -> "list[Any]":  # pyright: ignore[reportReturnType]
+        """What is to be around attempts in other processes: callables that give context managers.
+
+        Asked in the driver for each attempt that it sends. The callables travel with it, by value where they
+        must, and what they give is entered on the worker. The same objects again travel no second time.
+        """
+
+    @hookspec
     def flows_task_runners(self) -> "dict[str, Any]":  # pyright: ignore[reportReturnType]
         """Names of task runners, for ``--task-runner``, with a callable that makes each."""
 

@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from runtime.context import FLOW_RUN, TAGS
 from runtime.envelope import Attempt
 from runtime.exceptions import NotSerializable
 from runtime.futures import PrefectFuture
+from runtime.hooks import plugins
 from runtime.lifecycle import describe
 from runtime.logging import TASK_RUNS
 from runtime.parameters import put
 from runtime.remote.code import Parcel, Surroundings, pack_definition, this_process
-from runtime.remote.values import ATOMS, dump
+from runtime.remote.values import ATOMS, dump, dump_by_value
 from runtime.results import MemoryResultStorage, ResultStorage, current_result_storage
 from runtime.runs import TaskDefinition, TaskRun
 from runtime.settings import Settings, current_settings
@@ -64,7 +66,7 @@ class Packer:
 
     def __init__(self) -> None:
         self._definitions: dict[int, tuple[TaskDefinition, Parcel]] = {}
-        self._surroundings: dict[tuple[int, int], tuple[Any, Settings, Parcel]] = {}
+        self._surroundings: dict[tuple[int, ...], tuple[Any, Settings, tuple[Any, ...], Parcel]] = {}
 
     def pack(self, attempt: Attempt, id: str, refer: Refer) -> PackedCall:  # noqa: A002 - the word for it
         """The call that ``attempt`` stands for. Raises ``NotSerializable`` where something cannot travel."""
@@ -106,17 +108,20 @@ class Packer:
     def _around(self, attempt: Attempt) -> Parcel:
         flow = attempt.context.get(FLOW_RUN)
         settings = attempt.context.run(current_settings)
-        found = self._surroundings.get((id(flow), id(settings)))
+        around = tuple(chain.from_iterable(plugins().hook.flows_around_attempts()))
+        # by identity, like definitions
+        key = (id(flow), id(settings), *map(id, around))
+        found = self._surroundings.get(key)
         if found is None:
-            around = Surroundings(
+            surroundings = Surroundings(
                 flow.flow_run if flow is not None else None,
                 settings,
                 TASK_RUNS.getEffectiveLevel(),
                 this_process(),
+                around,
             )
-            parcel = Parcel.of(pickle.dumps(around, protocol=5))
-            found = self._surroundings[id(flow), id(settings)] = (flow, settings, parcel)
-        return found[2]
+            found = self._surroundings[key] = (flow, settings, around, _pack_surroundings(surroundings))
+        return found[-1]
 
 
 class Arrival:
@@ -158,6 +163,17 @@ class _Referring:
             arrival = self._arrivals[id(future)] = Arrival(len(self._upstream))
             self._upstream.append(handle)
         return arrival
+
+
+def _pack_surroundings(surroundings: Surroundings) -> Parcel:
+    if not surroundings.around:
+        return Parcel.of(pickle.dumps(surroundings, protocol=5))
+    try:
+        return Parcel.of(dump_by_value(surroundings))
+    except Exception as error:  # plugins may bring the user's own values
+        raise NotSerializable(
+            f"What plugins put around attempts cannot be sent to another process: {describe(error)}"
+        ) from error
 
 
 def _pack_arguments(definition: TaskDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:

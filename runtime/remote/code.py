@@ -5,6 +5,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from threading import Lock
@@ -44,6 +45,8 @@ class Surroundings:
     level: int
     #: the driver's process, as :func:`this_process` names it there
     process: str
+    #: what plugins put around attempts in other processes: callables that give context managers
+    around: tuple[Callable[[], AbstractContextManager[object]], ...] = ()
 
 
 def this_process() -> str:

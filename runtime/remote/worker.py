@@ -142,6 +142,8 @@ class _Made:
                 surroundings.enter_context(result_storage(header.storage))
             if around.process != this_process():
                 surroundings.enter_context(records_sent(self._send_record, around.level))
+                for enter in around.around:
+                    surroundings.enter_context(enter())
             if self._attempt.guard is None:
                 asyncio.run(self._make_async())
             else:
