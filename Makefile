@@ -20,8 +20,8 @@ $(VENV)/.ready: pyproject.toml
 demo: setup  ## run a real flow on real input: a census of this machine's standard library
 	$(BIN)/flows run examples/stdlib_census.py:census
 
-test: setup  ## the whole suite, Dask and Ray included
-	$(BIN)/python -m pytest
+test: setup  ## the whole suite, Dask and Ray included, a file at a time on each core
+	$(BIN)/python -m pytest --numprocesses=logical --dist=loadfile
 
 soak: setup  ## the long campaigns of the suite
 	$(BIN)/python -m pytest --soak
