@@ -13,7 +13,7 @@ from pytest_flows.homes import move_home
 from pytest_flows.multiplying import MARKER, SIMULATE_MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
 from pytest_flows.replays import report_replays
-from pytest_flows.reports import add_flow_history, note_flow_runs
+from pytest_flows.reports import add_flow_history, make_printable, note_flow_runs
 from pytest_flows.sessions import backends_of, note_modules
 from pytest_flows.shadows import describe_shadows
 
@@ -63,9 +63,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the histories of flows in reports of failures."""
+    """Show the histories of flows in reports of failures, and whatever else is in them safely."""
     report = yield
     add_flow_history(item, report)
+    make_printable(report)
     return report
 
 

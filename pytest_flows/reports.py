@@ -31,6 +31,13 @@ def add_flow_history(item: pytest.Item, report: pytest.TestReport) -> None:
         report.sections.append(("flow history", "\n\n".join(_told(history) for history in histories)))
 
 
+def make_printable(report: pytest.TestReport) -> None:
+    """Show what no encoding can as an escape: xdist ends its process over a lone surrogate in a log line."""
+    report.sections = [
+        (title, content.encode(errors="backslashreplace").decode()) for title, content in report.sections
+    ]
+
+
 def _store() -> "HistoryStore | None":
     """Where histories are, if anything has imported the runtime and they are in memory."""
     context, history = sys.modules.get("runtime.context"), sys.modules.get("runtime.history")

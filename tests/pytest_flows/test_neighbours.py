@@ -45,6 +45,24 @@ def test_xdist_gathers_failing_schedules_and_runs_each_test_under_each_runner(
     )
 
 
+@pytest.mark.slow
+def test_xdist_gets_what_a_task_has_logged_whatever_it_was(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from runtime import flow, get_run_logger, task
+
+        @task
+        def tells():
+            get_run_logger().warning("\\ud800 alone")
+
+        def test_flow():
+            flow(lambda: tells.submit(), name="told")()
+        """
+    )
+
+    pytester.runpytest_subprocess("-n", "1").assert_outcomes(passed=1)
+
+
 def test_marks_are_registered_where_they_must_be(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SUITE)
 
