@@ -3,11 +3,10 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import Context
 from queue import SimpleQueue
-from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 
@@ -19,8 +18,6 @@ from runtime.task_runners.loops import LoopAttempts
 
 #: as many threads as anyio allows by default
 DEFAULT_THREADS = 40
-#: seconds between two looks at whether more threads would help
-PATIENCE = 0.001
 
 
 class ConcurrentTaskRunner(BaseTaskRunner):
@@ -35,13 +32,13 @@ class ConcurrentTaskRunner(BaseTaskRunner):
     thread once, and the thread then takes attempts from a queue: ``anyio.from_thread`` works in tasks,
     and handing over stays cheap.
 
-    Why not a thread for each attempt that waits
-    --------------------------------------------
-    Short tasks need the interpreter more than they need threads. Forty threads that all want it stand in
-    each other's way: each task then cost two context switches and twice the time. So while attempts
-    wait, an event loop of its own looks every millisecond, and adds as many threads as there are. It adds
-    none if it came late itself, since then the interpreter is what is short, unless no attempt has ended
-    at all.
+    Why threads call each other
+    ---------------------------
+    Short tasks need the interpreter more than they need threads. A hand-off that wakes a thread for each
+    attempt makes forty threads stand in each other's way: each task then cost two context switches and
+    twice the time. So at most one thread is on its way to the queue at any time, woken or new. When it
+    arrives, and finds more than it takes, it calls the next. Where attempts block, all threads are there
+    within milliseconds; where they compute, the one that has the interpreter takes one after the other.
     """
 
     def __init__(self, max_workers: int | None = None) -> None:
@@ -58,39 +55,38 @@ class ConcurrentTaskRunner(BaseTaskRunner):
 
     def open(self) -> None:
         """Nothing is started before it is needed."""
-        self._lock = threading.Lock()
+        self._lock = self.environment.threads.lock()
         #: slots that nobody holds; negative while those who gave theirs back have taken them again
         self._free = self._slots
         self._waiting: deque[Attempt] = deque()
-        self._queue: SimpleQueue[Attempt | None] = SimpleQueue()
-        #: attempts in the queue
-        self._queued = 0
-        #: threads that wait at the queue
-        self._idle = 0
-        #: attempts that threads have ended so far
-        self._ended = 0
+        #: attempts that have a slot, and wait for a thread
+        self._queue: deque[Attempt] = deque()
+        #: whether a thread is on its way to the queue; there is one whenever an attempt waits
+        self._called = False
+        #: where each thread that waits hears that it is called, or that the runner closes
+        self._idle: list[SimpleQueue[None]] = []
         self._threads: dict[threading.Thread, Attempt | None] = {}
         #: what the loop that keeps the threads is at
         self._keeping: set[asyncio.Task[None]] = set()
         self._abandoned: set[Attempt] = set()
-        #: whether somebody sees to it that there are threads enough
-        self._growing = False
-        #: threads that are about to join
-        self._starting = 0
+        #: threads that were started, and what each puts down when it arrives
+        self._started = 0
+        self._arrived: SimpleQueue[None] = SimpleQueue()
         #: whether no thread is to be added any more
         self._closing = False
-        self._thread_joined = threading.Condition(self._lock)
         self._on_loops = LoopAttempts(self._ended_on_loop if self._bounds_async else None)
 
     def close(self) -> None:
         """End the threads. One that sits in a call that cannot be interrupted is left behind, and named."""
         with self._lock:
             self._closing = True
-            while self._starting:
-                self._thread_joined.wait()
+            for inbox in self._idle:
+                inbox.put(None)
+            started = self._started
+        for _ in range(started):
+            self._arrived.get()
+        with self._lock:
             threads = dict(self._threads)
-        for _ in threads:
-            self._queue.put(None)
         stuck = {
             thread: attempt
             for thread, attempt in threads.items()
@@ -173,40 +169,33 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         with self._lock:
             if self._closing:  # nobody waits for it: code that was left behind has submitted it
                 return
-            self._queued += 1
-            grow = not self._growing and self._queued > self._idle
-            if grow:
-                self._growing = True
-        self._queue.put(attempt)
-        if grow:
-            # Not the loop of async tasks: one that blocks it may be waiting for this very thread.
-            self.loop("threads").call_soon_threadsafe(self._keep, self._grow, context=Context())
+            self._queue.append(attempt)
+            start = self._call_thread()
+        if start:
+            self._start_thread()
 
-    def _keep(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.get_running_loop().create_task(job())
+    def _call_thread(self) -> bool:
+        """Have a thread come for what is in the queue; returns whether one must be started for it.
+
+        The caller holds the lock.
+        """
+        if self._called or not self._queue:
+            return False
+        self._called = True
+        if self._idle:
+            self._idle.pop().put(None)
+            return False
+        self._started += 1
+        return True
+
+    def _start_thread(self) -> None:
+        # Not the loop of async tasks: one that blocks it may be waiting for this very thread.
+        self.loop("threads").call_soon_threadsafe(self._keep_thread, context=Context())
+
+    def _keep_thread(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._thread())
         self._keeping.add(task)
         task.add_done_callback(self._keeping.discard)
-
-    async def _grow(self) -> None:
-        """Add threads while attempts wait for one; a task of the loop that keeps them."""
-        loop = asyncio.get_running_loop()
-        punctual = True
-        ended = None
-        while True:
-            added = 0
-            with self._lock:
-                if self._queued <= self._idle or self._closing:
-                    self._growing = False
-                    return
-                if punctual or ended == self._ended:
-                    added = min(max(1, len(self._threads)), self._queued - self._idle) - self._starting
-                self._starting += max(added, 0)
-                ended = self._ended
-            for _ in range(added):
-                self._keep(self._thread)
-            due = loop.time() + PATIENCE
-            await asyncio.sleep(PATIENCE)
-            punctual = loop.time() - due < PATIENCE
 
     async def _thread(self) -> None:
         await to_thread.run_sync(self._work, abandon_on_cancel=True, limiter=CapacityLimiter(1))
@@ -217,13 +206,11 @@ class ConcurrentTaskRunner(BaseTaskRunner):
         with self._lock:
             self._threads[thread] = None
             worker = f"thread-{len(self._threads)}"
-            self._starting -= 1
-            self._thread_joined.notify_all()
-            self._idle += 1
-        while (attempt := self._queue.get()) is not None:
-            with self._lock:
-                self._idle -= 1
-                self._queued -= 1
+        self._arrived.put(None)
+        inbox: SimpleQueue[None] = SimpleQueue()
+        called = True
+        while (attempt := self._taken(inbox, called=called)) is not None:
+            called = False
             while attempt is not None:
                 with self._lock:
                     self._threads[thread] = attempt
@@ -237,13 +224,32 @@ class ConcurrentTaskRunner(BaseTaskRunner):
                         del self._threads[thread]
                         return
                     self._threads[thread] = None
-                    self._ended += 1
                     following = self._release()
                     attempt = following if following is not None and following.guard is not None else None
-                    if attempt is None:
-                        self._idle += 1
                 if following is not None and attempt is None:
                     self._launch(following)
+
+    def _taken(self, inbox: "SimpleQueue[None]", *, called: bool) -> Attempt | None:
+        """The next attempt in the queue, when there is one; None when the runner closes.
+
+        ``called`` tells whether the calling thread is the one that was on its way.
+        """
+        while True:
+            with self._lock:
+                if called:
+                    self._called = False
+                if self._queue:
+                    attempt = self._queue.popleft()
+                    start = self._call_thread()
+                    break
+                if self._closing:
+                    return None
+                self._idle.append(inbox)
+            inbox.get()
+            called = True
+        if start:
+            self._start_thread()
+        return attempt
 
     def _release(self) -> Attempt | None:
         """Give back a slot; returns the attempt that is to have it now. The caller holds the lock."""
