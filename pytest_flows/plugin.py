@@ -4,6 +4,7 @@ Loading this costs every pytest run, also those without a flow: neither this fil
 touches the runtime. What does is imported by the fixture or the option that needs it.
 """
 
+import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,15 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
 
     run_simulated(pyfuncitem, marker)
     return True
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Say how histories differ, and what is in them."""
+    if "runtime.history" not in sys.modules:
+        return None
+    from pytest_flows.differences import explanation
+
+    return explanation(op, left, right)
 
 
 def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:

@@ -1,17 +1,15 @@
 """What the report of a failed test says about the flows that it ran."""
 
 import sys
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 
+from pytest_flows.timelines import timeline
+
 if TYPE_CHECKING:
     from runtime.history import FlowRunHistory, HistoryStore
-
-#: lines for each flow run: enough to see what went wrong, where thousands of task runs would hide it
-LINES = 60
 
 
 def note_flow_runs(item: pytest.Item) -> None:
@@ -49,25 +47,7 @@ def _store() -> "HistoryStore | None":
 
 def _told(history: "FlowRunHistory") -> str:
     run = history.flow_run
-    lines = list(_lines(history))
-    if len(lines) > LINES:
-        left_out = len(lines) - LINES
-        lines = [*lines[: LINES // 2], f"... {left_out} more ...", *lines[-LINES // 2 :]]
-    return "\n".join([f"{run.flow_name} '{run.name}'", *(f"  {line}" for line in lines)])
-
-
-def _lines(history: "FlowRunHistory") -> Iterator[str]:
-    changes = list(history)
-    width = max((len(name) for name in _names(history)), default=0)
-    for change in changes:
-        state = change.state
-        where = f"  on {change.worker}" if change.worker and state.is_running() else ""
-        message = f"  {state.message}" if state.message else ""
-        yield f"{change.elapsed:9.3f} s  {history.path(change.run):{width}}  {state.name}{where}{message}"
-
-
-def _names(history: "FlowRunHistory") -> Iterable[str]:
-    return {history.path(change.run) for change in history}
+    return "\n".join([f"{run.flow_name} '{run.name}'", *(f"  {line}" for line in timeline(history))])
 
 
 _EARLIER = pytest.StashKey[set[UUID]]()
