@@ -78,8 +78,8 @@ class Conditions:
             around.enter_context(watched(simulation.scheduler))
             executor = Executor(simulation, test, context, self.runner)
             if LEVELS[self.points] >= STATEMENTS:
-                marking = around.enter_context(marked(self._files(test), _pausing(simulation.scheduler)))
-                executor.unmarked = [str(code) for code in marking.unmarked]
+                listener = _pausing(simulation.scheduler, executor)
+                executor.marking = around.enter_context(marked(self._files(test), listener))
             around.enter_context(_without_collections())
             yield executor
 
@@ -98,12 +98,15 @@ def _file_of(test: Test) -> Path | None:
     return Path(code.co_filename).resolve() if code is not None else None
 
 
-def _pausing(scheduler: Scheduler) -> Callable[[Place], None]:
+def _pausing(scheduler: Scheduler, executor: Executor) -> Callable[[Place], None]:
     """What marks call: the run pauses at each statement, which is named by its file and line."""
     spots: dict[Place, str] = {}
 
     def pause(place: Place) -> None:
         if scheduler_here() is scheduler:
+            marking = executor.marking
+            if marking is not None and marking.imported:
+                marking.update()  # so that code has the same points in this schedule as in the next
             spot = spots.get(place)
             if spot is None:
                 spot = spots[place] = f"{Path(place.file).name}:{place.line}"

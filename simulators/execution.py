@@ -10,6 +10,7 @@ from runtime.history import FlowRunHistory, history_of
 from runtime.history.guarantees import violations
 from simulators.exceptions import BrokenGuarantee
 from simulators.loops import SimulatedLoop
+from simulators.marks import Marking
 from simulators.schedules import Choice, Decision, Points, Runner, Schedule
 from simulators.scheduling import Abandoned
 from simulators.simulation import Simulation
@@ -38,6 +39,7 @@ class Execution:
         self._runner: Runner = runner
         self._made = scheduler.made
         self._steps = scheduler.steps
+        self._overruns = scheduler.overruns
         self._flow_runs = simulation.histories.known_flow_runs
         self._changes = simulation.histories.changes
 
@@ -79,6 +81,11 @@ class Execution:
     def length(self) -> int:
         """How many operations were done."""
         return len(self._steps)
+
+    @property
+    def outside_control(self) -> list[str]:
+        """What took real time, and where: with it, the same decisions may give another run."""
+        return list(self._overruns.values())
 
     @property
     def histories(self) -> list[FlowRunHistory]:
@@ -136,16 +143,23 @@ class Executor:
         self._test = test
         self._context = context
         self._runner: Runner = runner
-        #: code whose statements should be points and are not, and why
-        self.unmarked: list[str] = []
+        #: the marks in the code of the test, where statements are points
+        self.marking: Marking | None = None
         #: outlines of histories that were looked at and found in order
         self._in_order: set[int] = set()
+
+    @property
+    def unmarked(self) -> list[str]:
+        """Code whose statements should be points and are not, and why."""
+        return [str(code) for code in self.marking.unmarked] if self.marking is not None else []
 
     def run(self, strategy: Strategy, place_of: Callable[[Turn], str] | None = None) -> Execution:
         """One simulated run. The strategy has begun a schedule. Raises what interrupts the whole process.
 
         ``place_of`` gives the source line of each step, where they are wanted: that takes time.
         """
+        if self.marking is not None:
+            self.marking.update()
         simulation = self._simulation
         simulation.begin(strategy)
         scheduler = simulation.scheduler

@@ -39,10 +39,22 @@ class Exploration:
         self.distinct_histories = 0
         #: code whose statements should have been points and are not, and why
         self.unmarked: list[str] = []
+        #: what took real time, and where: a lock that the simulation does not know, or a long computation
+        self.outside_control: list[str] = []
 
     @property
     def certificate(self) -> str:
         """What has been shown, and no more than that."""
+        return "; ".join([self._shown, *self._left_out])
+
+    @property
+    def _left_out(self) -> list[str]:
+        without = f"{len(self.unmarked)} pieces of code without points (unmarked)" if self.unmarked else ""
+        beyond = f"{len(self.outside_control)} lines outside control" if self.outside_control else ""
+        return [part for part in (without, beyond) if part]
+
+    @property
+    def _shown(self) -> str:
         found = f"{len(self.failures)} failing" if self.failures else "no failure"
         if self.complete:
             every = (
@@ -110,23 +122,26 @@ def explore(
     limit = schedules if schedules is not None else _limit(chosen)
     exploration = Exploration(seed, points, chosen.name)
     seen: set[int] = set()
+    outside: dict[str, None] = {}
     with conditions.executor(test) as executor:
         while limit is None or exploration.executions < limit:
             if not chosen.begin():
-                exploration.complete = chosen.exhausts
+                exploration.complete = chosen.exhausts and not outside
                 break
             execution = executor.run(chosen)
             chosen.end(execution)
             exploration.executions += 1
             exploration.outcomes[execution.outcome] += 1
             seen.add(execution.outline)
+            outside.update(dict.fromkeys(execution.outside_control))
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)
             if execution.failed:
                 exploration.failures.append(Failure(execution, exploration.executions, test, conditions))
                 if stop_on_failure:
                     break
-        exploration.unmarked = executor.unmarked
+    exploration.unmarked = executor.unmarked
+    exploration.outside_control = list(outside)
     exploration.distinct_histories = len(seen)
     return exploration
 

@@ -78,6 +78,10 @@ class Failure:
                 command=f"simulators.replay({name}, {str(schedule)!r})",
                 deviations_found=len(self.schedule.deviations),
                 root=Path.cwd(),
+                left_out=(
+                    *(f"No points in {code}" for code in executor.unmarked),
+                    *(f"Outside of control: {what}" for what in execution.outside_control),
+                ),
             )
 
     def to_html(self) -> str:

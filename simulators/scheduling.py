@@ -83,7 +83,7 @@ class Scheduler:
         self.passes = 0
         #: how often the clock was read since so many operations were done
         self.reads = self.read_since = 0
-        #: source lines that ran for so long that real time was counted, and who ran there
+        #: source lines that took so long that real time was counted, and what happened there in words
         self.overruns: dict[str, str] = {}
         self.steps: list[tuple[Lane, int | str, str, Hashable, bool, float, str]] = []
         self.made: list[tuple[str, int | str, str, int | str]] = []

@@ -8,11 +8,13 @@ get their turns. Such a run cannot be repeated exactly, and says so. After half 
 How to get in
 -------------
 A signal's handler is called by the code itself, between two instructions, or while it waits for a lock. So it
-may do what a point does. Only the main thread has that; an exploration on another one is not watched.
+may do what a point does. Only the main thread has that. With ``stacks="threads"``, or in an exploration on
+another thread, nobody can step in: after half a minute the watch says, on standard error, who stands where.
 """
 
 import _thread
 import signal
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -27,39 +29,43 @@ from simulators.scheduling import Scheduler
 PATIENCE = 1.0
 #: real seconds without a point that no run should need
 LIMIT = 30.0
+#: who computes for less than this part of the time waits
+_BUSY = 0.02
 
 _OURS = str(Path(__file__).parent)
 # Taken before anybody replaces them.
-_allocate_lock, _start_new_thread, _now = _thread.allocate_lock, _thread.start_new_thread, time.monotonic
+_allocate_lock, _start_new_thread = _thread.allocate_lock, _thread.start_new_thread
+_now, _worked = time.monotonic, time.process_time
 
 
 @contextmanager
 def watched(scheduler: Scheduler, patience: float = PATIENCE, limit: float = LIMIT) -> Generator[None]:
     """Watch over the simulated runs of a block."""
-    if threading.current_thread() is not threading.main_thread() or not scheduler.carriers.one_thread:
-        yield
-        return
-    watch = _Watch(scheduler, patience, limit)
-    before = signal.signal(signal.SIGVTALRM, watch.step_in)
+    in_main = threading.current_thread() is threading.main_thread()
+    watch = _Watch(scheduler, patience, limit, steps_in=in_main and scheduler.carriers.one_thread)
+    before = signal.signal(signal.SIGVTALRM, watch.step_in) if watch.steps_in else None
     watch.start()
     try:
         yield
     finally:
         watch.stop()
-        signal.signal(signal.SIGVTALRM, before)
+        if watch.steps_in:
+            signal.signal(signal.SIGVTALRM, before)
 
 
 class _Watch:
-    def __init__(self, scheduler: Scheduler, patience: float, limit: float) -> None:
+    def __init__(self, scheduler: Scheduler, patience: float, limit: float, *, steps_in: bool) -> None:
+        self.steps_in = steps_in
         self._scheduler = scheduler
         self._patience = patience
         self._limit = limit
         self._ident = threading.get_ident()
         self._ending, self._ended = _allocate_lock(), _allocate_lock()
         self._seen: tuple[int, int] = (0, 0)
-        self._since = _now()
+        self._since, self._worked = _now(), _worked()
         #: real seconds that were counted as virtual time since the last point
         self._counted = 0.0
+        self._told = False
 
     def start(self) -> None:
         self._ending.acquire()
@@ -75,9 +81,13 @@ class _Watch:
             steps = self._scheduler.steps
             seen = id(steps), len(steps) - self._scheduler.passes
             if seen != self._seen or not self._scheduler.under_way:
-                self._seen, self._since, self._counted = seen, _now(), 0.0
-            elif _now() - self._since >= self._patience:
+                self._seen, self._since, self._worked, self._counted = seen, _now(), _worked(), 0.0
+                self._told = False
+            elif self.steps_in and _now() - self._since >= self._patience:
                 signal.pthread_kill(self._ident, signal.SIGVTALRM)
+            elif not self._told and _now() - self._since >= self._limit:
+                self._told = True
+                self._tell()
         self._ended.release()
 
     def step_in(self, _: int, frame: FrameType | None) -> None:
@@ -86,15 +96,38 @@ class _Watch:
         if frame is None or not scheduler.under_way:
             return
         elapsed = _now() - self._since
+        what, why = self._doing(frame, elapsed)
         place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        scheduler.overruns.setdefault(place, scheduler.current.run)
+        scheduler.overruns.setdefault(place, f"{scheduler.current.run} {what}")
         if elapsed >= self._limit:
-            raise Livelock(
-                f"{scheduler.current.run} has run for {elapsed:.0f} s without coming to a point, at {place}. "
-                "Perhaps it loops for ever, or waits for a lock that the simulation does not know."
-            )
+            raise Livelock(_overdue(scheduler.current.run, elapsed, what, why))
         passed, self._counted = elapsed - self._counted, elapsed
         scheduler.let_pass(passed)
+
+    def _doing(self, frame: FrameType, elapsed: float) -> tuple[str, str]:
+        """What the code does that does not come to a point, and why perhaps."""
+        place = f"at {frame.f_code.co_filename}:{frame.f_lineno}"
+        if _worked() - self._worked < elapsed * _BUSY:
+            return (
+                f"waits for what the simulation does not know {place}",
+                "perhaps a lock made before the simulation",
+            )
+        return f"runs on {place}", "perhaps it loops for ever"
+
+    def _tell(self) -> None:
+        stack = self._scheduler.current
+        frame = sys._current_frames().get(  # pyright: ignore[reportPrivateUsage] - the only way to see them
+            getattr(stack.carrier, "ident", None) or self._ident
+        )
+        while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+            frame = frame.f_back
+        if frame is not None and sys.__stderr__ is not None:
+            elapsed = _now() - self._since
+            print(_overdue(stack.run, elapsed, *self._doing(frame, elapsed)), file=sys.__stderr__, flush=True)
+
+
+def _overdue(run: str, elapsed: float, what: str, why: str) -> str:
+    return f"{run} has not come to a point for {elapsed:.0f} s: it {what} ({why})"
 
 
 def _interruptible(frame: FrameType | None) -> FrameType | None:

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from simulators.exceptions import SimulatorError
 from simulators.marks.accesses import Access, AccessMarks
+from simulators.marks.imports import Imports, imports_noticed
 from simulators.marks.insertion import Kind, Listener, connect, insert, original
 from simulators.marks.statements import Place, StatementMarks
 
@@ -50,7 +51,9 @@ class Unmarked:
 class Marking:
     """What is marked now."""
 
-    def __init__(self, files: Container[str], listeners: Mapping[Kind, Listener]) -> None:
+    def __init__(self, files: Container[str], listeners: Mapping[Kind, Listener], imports: Imports) -> None:
+        #: the modules that were looked for since the last update
+        self.imported = imports.names
         self._files = files
         self._listeners = listeners
         #: functions that hear the marks, and would hear themselves for ever
@@ -73,7 +76,9 @@ class Marking:
 
     def update(self) -> None:
         """Mark what was imported since; costs nothing where nothing was."""
-        if len(sys.modules) == self._modules:
+        found = any(name in sys.modules for name in self.imported)
+        self.imported.clear()
+        if not found and len(sys.modules) == self._modules:
             return
         self._modules = len(sys.modules)
         for name, module in list(sys.modules.items()):
@@ -88,14 +93,22 @@ class Marking:
                 self._mark(holder, code)
 
     def remove(self) -> None:
-        """Give all functions their own code back, also those that marked code has made."""
+        """Give all functions their own code back, also those that marked code has made.
+
+        Functions that came too late for marks, by ways that nobody noticed, are ``unmarked`` then.
+        """
+        given_back = {id(code) for _, code in self._functions}
         for function, code in self._functions:
             # Somebody else may have given it another code object since; that one stays.
             if function.__code__ is self._with_marks(code):
                 function.__code__ = code
         for holder, code in self._selected_code():
-            if isinstance(holder, FunctionType) and original(code) is not code:
+            if not isinstance(holder, FunctionType) or holder in self._hearing:
+                continue
+            if original(code) is not code:
                 holder.__code__ = original(code)
+            elif self._with_marks(code) is not code and id(code) not in given_back:
+                self._leave(code, "came while marks were in, and was not seen")
         # Marked code knows the listener, and the listener may know this marking: do not keep a circle.
         self._functions.clear()
         self._connected.clear()
@@ -170,7 +183,7 @@ def marked(
             listeners[_ACCESSES] = around.enter_context(_known_as("heard_access", on_access))
         if gc.get_freeze_count():
             gc.unfreeze()  # what is frozen cannot be found
-        marking = Marking(files, listeners)
+        marking = Marking(files, listeners, around.enter_context(imports_noticed()))
         around.callback(marking.remove)
         marking.update()
         yield marking

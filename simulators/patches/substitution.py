@@ -1,7 +1,7 @@
 """Putting one thing in the place of another, wherever it was imported to, and back."""
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -44,15 +44,28 @@ class Substitutes:
         """Each place, with what is to be put there."""
         yield from self._attributes
         by_identity, converters = self._by_identity, self._converters
-        for module_name, module in list(sys.modules.items()):
-            if module_name.partition(".")[0] in _UNTOUCHED or type(module) is not ModuleType:
-                continue
+        for module, name, value in _globals(sys.modules):
+            found = by_identity.get(id(value))
+            if found is not None and found[0] is value:
+                yield module, name, found[1]
+            elif type(value) in converters and _may_switch(module.__name__):
+                yield module, name, converters[type(value)](value)
+
+    def left_behind(self, known: Collection[str]) -> Generator[tuple[Any, str, Any]]:
+        """Each place in modules other than the ``known`` ones that has a substitute, with the original."""
+        originals = {id(pair[1]): pair for pair in self._by_identity.values()}
+        imported = {name: module for name, module in sys.modules.items() if name not in known}
+        for module, name, value in _globals(imported):
+            found = originals.get(id(value))
+            if found is not None and found[1] is value:
+                yield module, name, found[0]
+
+
+def _globals(modules: Mapping[str, ModuleType]) -> Generator[tuple[ModuleType, str, Any]]:
+    for module_name, module in list(modules.items()):
+        if module_name.partition(".")[0] not in _UNTOUCHED and type(module) is ModuleType:
             for name, value in list(module.__dict__.items()):
-                found = by_identity.get(id(value))
-                if found is not None and found[0] is value:
-                    yield module, name, found[1]
-                elif type(value) in converters and _may_switch(module_name):
-                    yield module, name, converters[type(value)](value)
+                yield module, name, value
 
 
 def _may_switch(module_name: str) -> bool:
@@ -65,6 +78,7 @@ def _may_switch(module_name: str) -> bool:
 def substituted(substitutes: Substitutes) -> Generator[None]:
     """Have everything in place for the length of a block."""
     before: list[tuple[Any, str, Any]] = []
+    known = frozenset(sys.modules)
     try:
         for owner, name, substitute in substitutes.places():
             before.append((owner, name, owner.__dict__.get(name, _MISSING)))
@@ -76,3 +90,5 @@ def substituted(substitutes: Substitutes) -> Generator[None]:
                 delattr(owner, name)
             else:
                 setattr(owner, name, original)
+        for module, name, original in substitutes.left_behind(known):
+            setattr(module, name, original)

@@ -21,6 +21,7 @@ def page(story: Story) -> str:
             f"<tr><th scope=row>{escape(run)}</th><td>{escape(states)}</td></tr>"
             for run, states in story.outcomes
         ),
+        "beyond": "".join(f"<p class=hint>{escape(line)}</p>" for line in story.beyond),
         "command": escape(story.command),
     }
     template = files("simulators.reports").joinpath("page.html").read_text(encoding="utf-8")

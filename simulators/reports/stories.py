@@ -10,6 +10,9 @@ from typing import Protocol
 from runtime.history import FlowRunHistory
 from simulators.schedules import Decision, Schedule
 
+#: pieces of code without points, and lines outside of control, that are told one by one
+MOST_LEFT_OUT = 10
+
 
 class Step(Protocol):
     """One operation that was done."""
@@ -62,6 +65,8 @@ class Story:
     deviations_found: int = 0
     #: source files are shown relative to this folder
     root: Path = field(default_factory=Path.cwd)
+    #: what the simulation could not look into, line by line
+    left_out: Sequence[str] = ()
 
     @cached_property
     def headline(self) -> str:
@@ -128,6 +133,12 @@ class Story:
             runs = [*history.subflow_runs, *history.task_runs]
             outcomes += [(history.path(run), " -> ".join(history[run.id].names)) for run in runs]
         return outcomes
+
+    @cached_property
+    def beyond(self) -> list[str]:
+        """What the simulation could not look into, as far as anybody wants to read of it."""
+        more = len(self.left_out) - MOST_LEFT_OUT
+        return [*self.left_out[:MOST_LEFT_OUT], *([f"... and {more} more"] if more > 0 else [])]
 
     def _line_of(self, decision: Decision) -> str:
         for step, event in zip(self.steps, self.events, strict=True):

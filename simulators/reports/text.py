@@ -22,6 +22,7 @@ def text(story: Story) -> str:
         *_table(story),
         story.verdict,
         *_outcomes(story),
+        "\n".join(story.beyond),
         f"Replay it: {story.command}",
     ]
     return "\n\n".join(part for part in parts if part)

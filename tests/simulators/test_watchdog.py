@@ -1,9 +1,12 @@
+import re
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from runtime import flow, task
-from simulators import Schedule, SimulatedTaskRunner, replay
+from simulators import SimulatedTaskRunner, checkpoint, explore
 from simulators.exceptions import Livelock
 from simulators.scheduling import Scheduler
 from simulators.stacks import carriers
@@ -35,7 +38,36 @@ def test_a_real_lock_that_another_stack_holds_does_not_hang():
         thread.join()
         return owner.order
 
-    assert replay(test, Schedule(points="operations")).result == ["first", "second"]
+    exploration = explore(test, points="operations", strategy="fifo")
+
+    (named,) = exploration.outside_control
+    assert exploration.outcomes == {"['first', 'second']": 1}
+    assert re.fullmatch(r"main waits for what the simulation does not know at .*test_watchdog.py:\d+", named)
+    assert exploration.certificate.endswith("; 1 lines outside control")
+    assert not exploration.complete
+
+
+@pytest.mark.slow
+def test_the_report_of_a_failure_names_what_is_outside_control():
+    lock = threading.Lock()
+    holder = SimpleNamespace(lock=lock)
+
+    def test() -> None:
+        def holds() -> None:
+            with holder.lock:
+                time.sleep(0.5)
+
+        thread = threading.Thread(target=holds)
+        thread.start()
+        checkpoint()
+        time.sleep(0.1)
+        with holder.lock:
+            raise ValueError("found")
+
+    failure = explore(test, points="operations", strategy="fifo").failures[0]
+
+    assert isinstance(failure.error, ValueError)
+    assert "Outside of control: main waits for what the simulation does not know at " in str(failure)
 
 
 def test_code_that_never_comes_to_a_point_is_a_livelock_that_names_the_line():
@@ -53,8 +85,32 @@ def test_code_that_never_comes_to_a_point_is_a_livelock_that_names_the_line():
         scheduler.begin(None)
         scheduler.run(scheduler.lane("main"), spin)
 
-    assert "main has run for" in str(raised[0])
+    assert re.match(r"main has not come to a point for \d+ s: it runs on at ", str(raised[0]))
     assert "test_watchdog.py" in str(raised[0])
+
+
+@pytest.mark.parametrize("stacks", ["greenlets", "threads"])
+def test_where_nobody_can_step_in_a_word_is_said(stacks, capfd):
+    said: list[str] = []
+
+    def spin() -> None:
+        limit = time.monotonic() + 30
+        while not said and time.monotonic() < limit:
+            if word := capfd.readouterr().err:
+                said.append(word)
+
+    def explore_on_another_thread() -> None:
+        scheduler = Scheduler(carriers(stacks))
+        with watched(scheduler, patience=0.02, limit=0.1):
+            scheduler.begin(None)
+            scheduler.run(scheduler.lane("main"), spin)
+        scheduler.carriers.close()
+
+    thread = threading.Thread(target=explore_on_another_thread)
+    thread.start()
+    thread.join()
+
+    assert re.match(r"main has not come to a point for \d+ s: it .* at .*\.py:\d+ \(perhaps ", said[0])
 
 
 def test_a_task_that_computes_for_too_long_times_out():

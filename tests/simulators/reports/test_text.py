@@ -85,3 +85,12 @@ def test_a_failure_without_a_step_or_a_flow_is_told_all_the_same(lost_update: St
     shown = text(replace(lost_update, steps=[], histories=[]))
 
     assert shown.count("\n\n") == 3
+
+
+def test_what_the_simulation_could_not_look_into_is_told(lost_update: Story):
+    told = replace(lost_update, left_out=["No points in users.compiled", *map(str, range(20))])
+
+    shown = text(told).splitlines()
+
+    assert "No points in users.compiled" in shown
+    assert "... and 11 more" in shown
