@@ -3,8 +3,9 @@
     flows run examples/stdlib_census.py:census
 
 Some files do not parse, and are there to be like that: their tasks fail, and the flow goes on and says
-so. Some are not in UTF-8: reading those fails at first, and a retry reads them as they ask for. A
-subflow then writes ``census/census.csv`` and ``census/index.html``.
+so. Some are not in UTF-8: reading those fails at first, and a retry reads them as they ask for. Some
+Pythons lose count when several threads parse, and a retry helps here too. A subflow then writes
+``census/census.csv`` and ``census/index.html``.
 """
 
 import ast
@@ -51,17 +52,20 @@ def census(library: Path = STANDARD_LIBRARY, folder: Path = Path("census")) -> d
     return totals(counts)
 
 
-def wrong_guess(_task: object, _task_run: object, state: State) -> bool:
-    """Whether a file is worth a second attempt: the first one took it for UTF-8, which it is not."""
-    return isinstance(state.result(raise_on_failure=False), UnicodeDecodeError)
+def worth_a_retry(_task: object, _task_run: object, state: State) -> bool:
+    """Whether another attempt may do better than one that failed.
+
+    It took the file for UTF-8, which it is not; or it met a bug of CPython before 3.11.8 and 3.12.2
+    (python/cpython#106905): threads that parse at the same time count their recursion together.
+    """
+    return isinstance(state.result(raise_on_failure=False), UnicodeDecodeError | SystemError)
 
 
-@task(retries=1, retry_condition_fn=wrong_guess)
+@task(retries=5, retry_condition_fn=worth_a_retry)
 def count(library: Path, file: str) -> FileCount:
     """Parse one file. Nearly all are UTF-8; only a second attempt looks for what the file declares."""
     source = (library / file).read_bytes()
-    first = get_run_context().attempt == 1
-    encoding = "utf-8" if first else tokenize.detect_encoding(io.BytesIO(source).readline)[0]
+    encoding = "utf-8" if get_run_context().attempt == 1 else declared_encoding(source)
     lines = source.decode(encoding).splitlines()
     kinds = Counter(type(statement) for statement in statements(ast.parse(source, file)))
     return FileCount(
@@ -107,6 +111,11 @@ def source_files(library: Path) -> list[str]:
     """All Python files below a folder, without what was installed into it."""
     found = (file.relative_to(library) for file in library.rglob("*.py"))
     return sorted(file.as_posix() for file in found if "site-packages" not in file.parts)
+
+
+def declared_encoding(source: bytes) -> str:
+    """What a file says of its encoding; UTF-8 where it says nothing."""
+    return tokenize.detect_encoding(io.BytesIO(source).readline)[0].removesuffix("-sig")
 
 
 def statements(tree: ast.Module) -> list[ast.AST]:
