@@ -499,7 +499,11 @@ def _aborts(outcome: _Outcome) -> bool:
 
 
 def _not_started(runner: BaseTaskRunner, error: Exception) -> CrashedRun:
-    crash = CrashedRun(f"The task runner {runner.name} could not start: {describe(error)}")
+    root = error
+    while isinstance(root.__cause__, Exception):
+        root = root.__cause__
+    because = f" ({type(root).__name__}: {describe(root)})" if root is not error else ""
+    crash = CrashedRun(f"The task runner {runner.name} could not start: {describe(error)}{because}")
     crash.__cause__ = error
     return crash
 

@@ -1,11 +1,12 @@
 """Clusters: starting one, or joining one, and leaving it as it was."""
 
+import asyncio
 import ipaddress
 import logging
 import multiprocessing
 import socket
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, cast
@@ -16,10 +17,13 @@ from distributed import Client, LocalCluster, Scheduler, performance_report
 
 from runtime.logging import ENGINE
 from runtime.settings import current_settings
+from runtime.task_runners.dask.nannies import Nanny
 from runtime.task_runners.dask.scheduler import OneAttempt
 
 #: Seconds to wait for a scheduler that is said to be there.
 CONNECT_WITHIN = 10
+#: Seconds that a worker of our own may take to start.
+START_WITHIN = 60
 #: Where Dask's dashboard is by default.
 DASHBOARD_PORT = 8787
 
@@ -47,7 +51,7 @@ def temporary_cluster(
     kwargs = dict(cluster_kwargs)
     if kind is LocalCluster:
         refuse_unguarded_main()
-        kwargs.setdefault("dashboard_address", f"127.0.0.1:{_free_port(DASHBOARD_PORT)}")
+        _fill_in(kwargs)
     with config.set({"distributed.scheduler.allowed-failures": 0}), _handlers_kept():
         cluster = kind(**kwargs)
     with cluster:
@@ -66,7 +70,7 @@ def connected(target: Any, client_kwargs: dict[str, Any], report_path: str | Non
     """A client of a cluster, or of the scheduler at an address."""
     kwargs: dict[str, Any] = {"set_as_default": False, "timeout": CONNECT_WITHIN, **client_kwargs}
     with ExitStack() as stack:
-        client: Client = stack.enter_context(Client(target, **kwargs))
+        client: Client = stack.enter_context(_PatientToAPoint(target, **kwargs))
         if report_path is not None:
             stack.enter_context(_reported(client, report_path))
         yield client
@@ -109,6 +113,25 @@ def refuse_unguarded_main() -> None:
             "A flow was called while a worker process was importing the main script, and would start workers "
             "without end. Call flows under `if __name__ == '__main__':` only."
         )
+
+
+def _fill_in(kwargs: dict[str, Any]) -> None:
+    """Say to a ``LocalCluster`` what the user has not."""
+    kwargs.setdefault("dashboard_address", f"127.0.0.1:{_free_port(DASHBOARD_PORT)}")
+    kwargs.setdefault("death_timeout", START_WITHIN)  # Dask itself would wait for ever
+    if kwargs.get("processes", True):
+        kwargs.setdefault("worker_class", Nanny)
+
+
+class _PatientToAPoint(Client):
+    """A client that gives up on whoever takes its connection, and then says nothing. Dask's own does not."""
+
+    async def _ensure_connected(self, timeout: float | None = None) -> None:
+        ensured: Awaitable[None] = cast("Any", super())._ensure_connected(timeout=timeout)
+        try:
+            await asyncio.wait_for(ensured, timeout)
+        except TimeoutError as error:
+            raise TimeoutError(f"No Dask scheduler answered within {timeout} second(s).") from error
 
 
 @contextmanager

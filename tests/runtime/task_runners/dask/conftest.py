@@ -1,5 +1,6 @@
 """Dask clusters: two for the whole session, and others that a test may do its worst to."""
 
+import os
 import re
 import signal
 import subprocess
@@ -133,12 +134,19 @@ def descendants(pid):
 @pytest.fixture
 def no_process_left():
     """Fails a test that leaves a process behind."""
-    before = set(psutil.Process().children(recursive=True))
+    before = set(descendants(os.getpid()))
     yield
-    left = [process for process in psutil.Process().children(recursive=True) if process not in before]
-    _, alive = psutil.wait_procs(left, timeout=GONE_WITHIN)
     # multiprocessing keeps one to look after its resources
-    assert [p for p in alive if "resource_tracker" not in " ".join(p.cmdline())] == []
+    left = [p for p in descendants(os.getpid()) if p not in before and not is_resource_tracker(p)]
+    _, alive = psutil.wait_procs(left, timeout=GONE_WITHIN)
+    assert alive == []
+
+
+def is_resource_tracker(process):
+    try:
+        return "resource_tracker" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture

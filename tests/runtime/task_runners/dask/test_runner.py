@@ -83,13 +83,6 @@ def test_a_temporary_cluster_is_made_by_a_class_a_path_or_a_function(cluster_cla
     assert adding(DaskTaskRunner(cluster_class=cluster_class, cluster_kwargs=THREADS))() == 2
 
 
-def test_a_path_that_leads_nowhere_crashes_the_flow():
-    state = adding(DaskTaskRunner(cluster_class="no.such.Cluster"))(return_state=True)
-
-    assert state.is_crashed()
-    assert "no.such.Cluster" in state.message
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
