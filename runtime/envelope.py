@@ -156,21 +156,26 @@ class Attempt:
         return _Prepared(args, kwargs, key)
 
     def _returned(self, prepared: "_Prepared", value: Any) -> TaskRunEvent:
-        if prepared.cache_key is not None and not isinstance(value, State):
+        if isinstance(value, State):
+            return Returned(self.number, value, retriable=not value.is_failed() or self._is_retriable(value))
+        if prepared.cache_key is not None:
             keep(prepared.cache_key, value, self.call.definition.policy, self.clock.time())
         return Returned(self.number, value)
 
     def _raised(self, error: BaseException) -> TaskRunEvent:
-        condition = self.call.definition.policy.retry_condition_fn
-        retriable = True
-        if condition is not None and isinstance(error, Exception):
-            failed = Failed("Task run encountered an exception.", data=error, at=self.clock.time())
-            try:
-                retriable = bool(condition(self.call.definition.task, self.task_run, failed))
-            except Exception as broken:  # the user's condition may raise anything
-                broken.__context__ = error
-                return Raised(self.number, broken, retriable=False)
-        return Raised(self.number, error, retriable)
+        if not isinstance(error, Exception):
+            return Raised(self.number, error)
+        failed = Failed("Task run encountered an exception.", data=error, at=self.clock.time())
+        try:
+            return Raised(self.number, error, self._is_retriable(failed))
+        except Exception as broken:  # the user's condition may raise anything
+            broken.__context__ = error
+            return Raised(self.number, broken, retriable=False)
+
+    def _is_retriable(self, failed: State) -> bool:
+        definition = self.call.definition
+        condition = definition.policy.retry_condition_fn
+        return condition is None or bool(condition(definition.task, self.task_run, failed))
 
 
 class _Prepared:

@@ -12,6 +12,7 @@ from pytest_flows.suite.base import Observe, SuiteBase
 from pytest_flows.suite.gates import Gate, Ledger
 from pytest_flows.suite.tasks import add, add_async, pass_through, pass_through_async, write
 from runtime import State, flow, get_run_context, task
+from runtime.states import Failed
 from runtime.task_runners import BaseTaskRunner
 
 
@@ -42,6 +43,12 @@ def spin() -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         pass
+
+
+@task(retries=2, retry_condition_fn=_only_lucky)
+def reject_with(message: str) -> State:
+    """Says that it failed, and does not raise."""
+    return Failed(message, data=ValueError(message))
 
 
 class RetryTests(SuiteBase):
@@ -134,6 +141,19 @@ class RetryTests(SuiteBase):
 
         assert history["fail_with-0"].names.count("Retrying") == 2
         assert_history(history["fail_with-1"], "Pending", "Running", "Failed")
+
+    def test_a_failed_state_that_a_task_returns_is_tried_again_like_an_exception(
+        self, task_runner: BaseTaskRunner, observe: Observe
+    ) -> None:
+        @flow(task_runner=task_runner)
+        def retries() -> None:
+            reject_with.submit("lucky")
+            reject_with.submit("hopeless")
+
+        history = observe(retries).history
+
+        assert history["reject_with-0"].names.count("Retrying") == 2
+        assert_history(history["reject_with-1"], "Pending", "Running", "Failed")
 
     def test_downstream_waits_for_the_last_attempt(self, task_runner: BaseTaskRunner, ledger: Ledger) -> None:
         @flow(task_runner=task_runner)

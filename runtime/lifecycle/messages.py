@@ -48,11 +48,15 @@ class Started:
 
 @dataclass(slots=True, eq=True)
 class Returned:
-    """The attempt ended well, or its result was found in the cache instead."""
+    """The attempt ended well, or its result was found in the cache instead.
+
+    ``retriable``: what ``retry_condition_fn`` said, if asked about a value that is a Failed state.
+    """
 
     attempt: int
     value: Any
     cached: bool = False
+    retriable: bool = True
 
 
 @dataclass(slots=True, eq=True)

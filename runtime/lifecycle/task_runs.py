@@ -117,6 +117,8 @@ class TaskRunLifecycle:
         if _type(self.state).is_cancelling():
             return self._settle_cancelled(now)
         if isinstance(event.value, State):
+            if event.value.is_failed() and event.retriable and self._may_retry():
+                return self._retry(now)
             return self._settle(adopt(event.value, now))
         return self._settle(Completed(name="Cached" if event.cached else None, data=event.value, at=now))
 

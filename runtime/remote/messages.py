@@ -74,7 +74,8 @@ def hear(attempt: Attempt, message: Message, kept: Callable[[bytes], Any]) -> No
 
 def _adopted(number: int, body: bytes) -> Returned | Raised:
     try:
-        return Returned(number, pickle.loads(body))  # noqa: S301 - written by our own worker
+        state, retriable = pickle.loads(body)  # noqa: S301 - written by our own worker
+        return Returned(number, state, retriable=retriable)
     except Exception as error:  # a class that cannot be imported here, most often
         problem = NotSerializable(f"The state that the task returned cannot be read here: {describe(error)}")
         return Raised(number, problem, retriable=False)

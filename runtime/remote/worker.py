@@ -170,7 +170,7 @@ class _Made:
         if isinstance(event, Returned):
             try:
                 if isinstance(event.value, State):
-                    return _adopted(event.value, worker)
+                    return _adopted(event, worker)
                 kind = messages.CACHED if event.cached else messages.RETURNED
                 return Message(kind, worker, check_result(event.value)), event.value
             except NotSerializable as error:
@@ -183,8 +183,9 @@ class _Made:
         raise AssertionError(f"An attempt ended with {event!r}")
 
 
-def _adopted(state: State, worker: str) -> tuple[Message, Any]:
-    body = dump(state)
+def _adopted(event: Returned, worker: str) -> tuple[Message, Any]:
+    state: State = event.value
+    body = dump((state, event.retriable))
     try:
         pickle.loads(body)  # noqa: S301 - written one line above
     except Exception as error:  # the user's data may raise anything

@@ -131,6 +131,16 @@ def test_a_final_state_that_a_task_returns_is_the_run_s_own():
     assert run.state.at == NOW
 
 
+@pytest.mark.parametrize("retriable", [True, False])
+def test_a_failed_state_that_a_task_returns_is_worth_another_attempt_like_an_exception(retriable):
+    run = after(Submitted(), Started(1, "w"), retries=1)
+    rejected = Failed("not good enough", name="Rejected", data=ERROR)
+
+    commands = run.handle(Returned(1, rejected, retriable=retriable), NOW)
+
+    assert commands == ((Record(AwaitingRetry()), RunAttempt(2)) if retriable else ended(rejected))
+
+
 def test_a_task_that_returns_a_state_that_is_not_final_failed():
     run = after(Submitted(), Started(1, "w"))
 
