@@ -61,6 +61,10 @@ class HistoryError(FlowsError, ValueError):
     """A history cannot be read: it is broken, of another version, or not a history at all."""
 
 
+class StoreError(HistoryError):
+    """Histories cannot be kept, or not be given back: the disk is full, the file damaged or locked."""
+
+
 class AmbiguousRunName(FlowsError, KeyError):
     """A short name fits several runs of a history."""
 

@@ -1,5 +1,6 @@
 """A simulation: the scheduler, and the environment that the engine finds instead of the real one."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from runtime.context import Environment
@@ -77,6 +78,8 @@ _simulations: dict[Scheduler, Simulation] = {}
 class Histories:
     """A history store for one simulated run at a time."""
 
+    secures_every_end = False
+
     def __init__(self) -> None:
         self.begin_again()
 
@@ -85,7 +88,7 @@ class Histories:
         self.known_flow_runs: list[FlowRun] = []
         self.changes: list[StateChange] = []
 
-    def begin(self, flow_run: FlowRun) -> None:
+    def begin(self, flow_run: FlowRun, stop: Callable[[], object] | None = None) -> None:  # noqa: ARG002
         """Expect changes of this run, and of its task runs."""
         self.known_flow_runs.append(flow_run)
 
@@ -93,10 +96,10 @@ class Histories:
         """Keep one more change."""
         self.changes.append(change)
 
-    def commit(self) -> None:
+    def commit(self, flow_run_id: UUID) -> None:
         """Memory is as safe as it gets."""
 
-    async def commit_async(self) -> None:
+    async def commit_async(self, flow_run_id: UUID) -> None:
         """Memory is as safe as it gets."""
 
     def flow_runs(self) -> list[FlowRun]:

@@ -161,9 +161,8 @@ class FlowRunDriver:
             return self._settled
         self._begin()
         try:
-            self.dispatch(
-                Submitted() if self._call.refused is None else ParametersRefused(self._call.refused)
-            )
+            self._submit()
+            self._journal.commit(self._flow_run)
             with ExitStack() as open_runner:
                 while self._settled is None:
                     if self._due:
@@ -172,7 +171,9 @@ class FlowRunDriver:
                         self._wait(lambda: self._due or self._settled is not None)
         except BaseException as error:  # an interrupt outside of the flow's own code
             self._give_up(error)
-        return self._end()
+        self._end()
+        self._journal.commit(self._flow_run)
+        return self._final()
 
     async def run_async(self) -> State:
         """See the flow run through on the running loop. The async driver."""
@@ -181,9 +182,8 @@ class FlowRunDriver:
         self._context.loop = asyncio.get_running_loop()
         self._begin()
         try:
-            self.dispatch(
-                Submitted() if self._call.refused is None else ParametersRefused(self._call.refused)
-            )
+            self._submit()
+            await self._journal.commit_async(self._flow_run)
             open_runner = ExitStack()
             try:
                 while self._settled is None:
@@ -198,7 +198,9 @@ class FlowRunDriver:
                 await self._off_loop(open_runner.close)
         except BaseException as error:  # cancelled outside of the flow's own code
             self._give_up(error)
-        return self._end()
+        self._end()
+        await self._journal.commit_async(self._flow_run)
+        return self._final()
 
     def dispatch(self, event: FlowRunEvent) -> None:
         """Let the run hear of something, and do what follows. May be called on any thread."""
@@ -242,23 +244,36 @@ class FlowRunDriver:
         configure_console()
         _under_way[self._flow_run.id] = self
         if self._journal.store is not None:
-            self._journal.store.begin(self._flow_run)
+            self._journal.store.begin(self._flow_run, self._stop_from_store)
         kind = "flow" if self._parent is None else "subflow"
         self._log(
             f"Beginning {kind} run '%s' for flow '%s'...", self._flow_run.name, self._flow_run.flow_name
         )
 
-    def _end(self) -> State:
+    def _submit(self) -> None:
+        self.dispatch(Submitted() if self._call.refused is None else ParametersRefused(self._call.refused))
+
+    def _stop_from_store(self) -> None:
+        if self._lifecycle.state is not None:  # else nothing has begun, and nothing will
+            self.dispatch(CancelRequested())
+
+    def _end(self) -> None:
         del _under_way[self._flow_run.id]
-        state = self._settled
-        if state is None:
-            raise AssertionError(f"Flow run '{self._flow_run.name}' ended without a final state")
+        self._end_grace()  # it was told to stop before its function was called
+        state = self._final_state()
         kind = "Flow" if self._parent is None else "Subflow"
         self._log(f"{kind} run '%s' finished in state %s", self._flow_run.name, state)
         if self._parent is not None:
             self._parent.subflow_ended(self._flow_run, state, self._lifecycle.run_count)
-        elif self._journal.store is not None:
-            self._journal.store.commit()
+
+    def _final_state(self) -> State:
+        if self._settled is None:
+            raise AssertionError(f"Flow run '{self._flow_run.name}' ended without a final state")
+        return self._settled
+
+    def _final(self) -> State:
+        """The final state; raises what crashed the flow from outside of its code."""
+        state = self._final_state()
         if (
             state.is_crashed()
             and isinstance(state.data, BaseException)
@@ -414,10 +429,13 @@ class FlowRunDriver:
                 block(waiter)
 
     def _weighed(self, outcome: "_Outcome") -> FlowRunEvent:
+        self._end_grace()
+        return outcome if isinstance(outcome, BodyRaised) else BodyReturned(self._conclusion(outcome.value))
+
+    def _end_grace(self) -> None:
         if self._grace_alarm is not None:
             self._grace_alarm.cancel()
             self._grace_alarm = None
-        return outcome if isinstance(outcome, BodyRaised) else BodyReturned(self._conclusion(outcome.value))
 
     def _conclusion(self, value: Any) -> State:
         """The state that a returned value amounts to."""

@@ -278,7 +278,7 @@ class TaskRunDriver:
                     self._set_alarm(command)
                 elif type(command) is ClearAlarm:
                     self._clear_alarm()
-        if journal.listeners or self._call.definition.hooks:
+        if journal.announces or self._call.definition.hooks:
             self._announce(changes)
         followers = _NOBODY
         for command in commands:
@@ -297,6 +297,8 @@ class TaskRunDriver:
 
     def _announce(self, changes: list[StateChange]) -> None:
         definition, state = self._call.definition, self.future.get_state()
+        if self._journal.secures_every_end and state.is_settled():
+            self._journal.secure_end(self._task_run)
         for change in changes:
             announce(change, state, self._journal.listeners, definition.hooks, definition.task)
 

@@ -1,9 +1,10 @@
 """The pen that the engine writes histories with: numbers the changes of one flow run and its subflows."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 from runtime.clocks import Clock
+from runtime.exceptions import StoreError
 from runtime.history.changes import StateChange
 from runtime.history.stores import HistoryStore
 from runtime.runs import FlowRun, TaskRun
@@ -19,7 +20,16 @@ class Journal:
     whoever handles an event holds it from hearing the event until its changes are written.
     """
 
-    __slots__ = ("_began", "_index", "clock", "listeners", "lock", "store")
+    __slots__ = (
+        "_began",
+        "_index",
+        "announces",
+        "clock",
+        "listeners",
+        "lock",
+        "secures_every_end",
+        "store",
+    )
 
     def __init__(
         self,
@@ -30,10 +40,14 @@ class Journal:
     ) -> None:
         self.clock = clock
         self.store = store
+        #: whether the store is to be waited for before anybody hears of a task run's end
+        self.secures_every_end = store is not None and store.secures_every_end
         #: called after each change, without the lock
         self.listeners = listeners
         #: reentrant: a finaliser of the user's may run while it is held, and cancel a future
         self.lock = lock
+        #: whether anything is to be done once a change is written
+        self.announces = bool(listeners) or self.secures_every_end
         self._began = clock.monotonic()
         self._index = 0
 
@@ -53,3 +67,22 @@ class Journal:
             self.store.append(change)
         self._index += 1  # last: what could not be appended takes no number
         return change
+
+    def commit(self, flow_run: FlowRun) -> None:
+        """Return when an outermost flow run's changes are safe; of a subflow run at once.
+
+        Raises ``StoreError`` where they cannot be.
+        """
+        if self.store is not None and flow_run.parent_id is None:
+            self.store.commit(flow_run.id)
+
+    async def commit_async(self, flow_run: FlowRun) -> None:
+        """Like :meth:`commit`, for an event loop."""
+        if self.store is not None and flow_run.parent_id is None:
+            await self.store.commit_async(flow_run.id)
+
+    def secure_end(self, task_run: TaskRun) -> None:
+        """Return when the end of a task run is safe. Where it cannot be, its flow run is told to stop."""
+        if self.store is not None and task_run.flow_run_id is not None:
+            with suppress(StoreError):  # raised where the flow run ends
+                self.store.commit(task_run.flow_run_id)

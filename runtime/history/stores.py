@@ -1,7 +1,7 @@
 """Where histories are kept: what the engine asks of a store, and the one in memory."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Protocol
 from uuid import UUID
@@ -14,16 +14,26 @@ from runtime.runs import FlowRun
 class HistoryStore(Protocol):
     """Keeps what happened to flow runs. All methods may be called from any thread."""
 
-    def begin(self, flow_run: FlowRun) -> None:
-        """Expect changes of this run, and of its task runs."""
+    #: whether :meth:`commit` is to be waited for at the end of each task run, not of flow runs alone
+    secures_every_end: bool
+
+    def begin(self, flow_run: FlowRun, stop: Callable[[], object] | None = None) -> None:
+        """Expect changes of this run, and of its task runs.
+
+        ``stop`` tells an outermost flow run to end: somebody asks for it through the store, or its history
+        cannot be kept any longer. It may be called on any thread.
+        """
 
     def append(self, change: StateChange) -> None:
         """Keep one more change. Never blocks for input or output; changes of a run come in order."""
 
-    def commit(self) -> None:
-        """Return when everything appended before is safe. Raises ``HistoryError`` where it cannot be."""
+    def commit(self, flow_run_id: UUID) -> None:
+        """Return when everything about this flow run that was appended before is safe.
 
-    async def commit_async(self) -> None:
+        Raises ``StoreError`` where it cannot be.
+        """
+
+    async def commit_async(self, flow_run_id: UUID) -> None:
         """Like :meth:`commit`, for an event loop."""
 
     def flow_runs(self) -> list[FlowRun]:
@@ -41,6 +51,8 @@ class MemoryHistoryStore:
     ``keep`` outermost flow runs are kept, then the oldest are forgotten; None keeps all.
     """
 
+    secures_every_end = False
+
     def __init__(self, keep: int | None = 100) -> None:
         if keep is not None and keep < 1:
             raise ValueError(f"keep must be 1 or more, or None, not {keep}")
@@ -52,7 +64,7 @@ class MemoryHistoryStore:
         #: where the latest change went; a UUID's hash is slow, and most changes follow one of their own
         self._latest: tuple[UUID | None, _Tree | None] = (None, None)
 
-    def begin(self, flow_run: FlowRun) -> None:
+    def begin(self, flow_run: FlowRun, stop: Callable[[], object] | None = None) -> None:  # noqa: ARG002
         """Expect changes of this run, and of its task runs."""
         with self._lock:
             tree = self._tree_of.get(flow_run.parent_id) if flow_run.parent_id is not None else None
@@ -77,10 +89,10 @@ class MemoryHistoryStore:
         if tree is not None:
             tree.changes.append(change)
 
-    def commit(self) -> None:
+    def commit(self, flow_run_id: UUID) -> None:
         """Memory is as safe as it gets."""
 
-    async def commit_async(self) -> None:
+    async def commit_async(self, flow_run_id: UUID) -> None:
         """Memory is as safe as it gets."""
 
     def flow_runs(self) -> list[FlowRun]:

@@ -145,11 +145,11 @@ def test_a_store_may_keep_everything(story):
     assert len(store.flow_runs()) == 150
 
 
-def test_what_is_in_memory_is_safe_at_once():
+def test_what_is_in_memory_is_safe_at_once(story):
     store = MemoryHistoryStore()
 
-    store.commit()
-    asyncio.run(store.commit_async())
+    store.commit(story.flow_run.id)
+    asyncio.run(store.commit_async(story.flow_run.id))
 
     assert store.flow_runs() == []
 

@@ -1,0 +1,169 @@
+"""Runs and changes of state as rows, and back."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from runtime.history.changes import StateChange
+from runtime.runs import FlowRun, RunInput, TaskRun
+from runtime.states import State, StateType
+
+Row = tuple[Any, ...]
+
+INSERT_FLOW_RUN = "INSERT INTO flow_run VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_TASK_RUN = "INSERT OR IGNORE INTO task_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_CHANGE = "INSERT INTO state_change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+_FLOW_RUN = """SELECT id, parent, name, flow_name, n, flow_version, entry_point, parameters, code_hash,
+    created, tags FROM flow_run"""
+_TASK_RUN = "SELECT id, flow_run, parent, task_name, task_key, n, title, tags, inputs FROM task_run"
+_CHANGE = """SELECT position, run, type, name, message, at, elapsed, attempt, run_count, worker
+    FROM state_change"""
+
+
+def flow_run_row(run: FlowRun, root: int | None) -> Row:
+    """What :data:`INSERT_FLOW_RUN` takes."""
+    parent = run.parent_id.bytes if run.parent_id is not None else None
+    return (
+        run.id.bytes,
+        root,
+        parent,
+        _text(run.name),
+        _text(run.flow_name),
+        run.n,
+        _text(run.flow_version),
+        _text(run.entry_point),
+        _text(run.parameters),
+        run.code_hash,
+        run.created,
+        json.dumps(run.tags),
+    )
+
+
+def task_run_row(run: TaskRun, root: int) -> Row:
+    """What :data:`INSERT_TASK_RUN` takes."""
+    flow_run_id = run.flow_run_id
+    assert flow_run_id is not None, "a task outside of any flow has no history"
+    inputs = [(item.kind, item.parameter, str(item.task_run)) for item in run.inputs]
+    return (
+        root,
+        run.id.bytes,
+        flow_run_id.bytes,
+        run.parent.id.bytes if run.parent is not None else None,
+        _text(run.task_name),
+        run.task_key,
+        run.n,
+        _text(run.title),
+        json.dumps(run.tags) if run.tags else "[]",
+        json.dumps(inputs) if inputs else "[]",
+    )
+
+
+def change_row(change: StateChange, root: int) -> Row:
+    """What :data:`INSERT_CHANGE` takes."""
+    run, state = change.run, change.state
+    return (
+        root,
+        change.index,
+        run.id.bytes,
+        type(run) is FlowRun,
+        state.is_settled(),
+        state.type.value,
+        _text(state.name),
+        _text(state.message),
+        change.at,
+        change.elapsed,
+        change.attempt,
+        change.run_count,
+        _text(change.worker),
+    )
+
+
+def begins(change: StateChange) -> bool:
+    """Whether a task run may be unknown before this change."""
+    return change.attempt == 0 and not change.state.is_final()
+
+
+def flow_runs(connection: sqlite3.Connection, condition: str, *values: object) -> list[FlowRun]:
+    """The flow runs for which a condition holds, oldest first."""
+    rows = connection.execute(f"{_FLOW_RUN} WHERE {condition} ORDER BY number", values)
+    return [_flow_run(row) for row in rows]
+
+
+def tree(connection: sqlite3.Connection, root: int) -> tuple[list[FlowRun], list[StateChange]]:
+    """The flow runs of the tree that an outermost flow run is the root of, itself first, and all changes."""
+    members = flow_runs(connection, "number = ? OR root = ?", root, root)
+    runs: dict[bytes, FlowRun | TaskRun] = {run.id.bytes: run for run in members}
+    runs.update(_task_runs(connection.execute(f"{_TASK_RUN} WHERE root = ?", (root,)).fetchall()))
+    changes = connection.execute(f"{_CHANGE} WHERE root = ? ORDER BY position", (root,))
+    return members, [_change(row, runs) for row in changes]
+
+
+def _flow_run(row: Row) -> FlowRun:
+    run_id, parent, name, flow_name, n, version, entry, parameters, code, created, tags = row
+    return FlowRun(
+        id=UUID(bytes=run_id),
+        name=_read(name),
+        flow_name=_read(flow_name),
+        n=n,
+        flow_version=_read(version),
+        parent_id=UUID(bytes=parent) if parent is not None else None,
+        entry_point=_read(entry),
+        parameters=_read(parameters),
+        code_hash=code,
+        created=created,
+        tags=tuple(json.loads(tags)),
+    )
+
+
+def _task_runs(rows: Iterable[Row]) -> dict[bytes, TaskRun]:
+    """The task runs by id. A submitter may come after what it submitted."""
+    left = {row[0]: row for row in rows}
+    runs: dict[bytes, TaskRun] = {}
+    while left:
+        line = [next(iter(left))]
+        while (parent := left[line[-1]][2]) is not None and parent in left:
+            line.append(parent)
+        for run_id in reversed(line):
+            runs[run_id] = _task_run(left.pop(run_id), runs)
+    return runs
+
+
+def _task_run(row: Row, known: dict[bytes, TaskRun]) -> TaskRun:
+    run_id, flow_run_id, parent, task_name, task_key, n, title, tags, inputs = row
+    return TaskRun(
+        UUID(bytes=run_id),
+        _read(task_name),
+        task_key,
+        n,
+        UUID(bytes=flow_run_id),
+        known[parent] if parent is not None else None,
+        _read(title),
+        tuple(json.loads(tags)) if tags != "[]" else (),
+        tuple(RunInput(kind, name, UUID(run)) for kind, name, run in json.loads(inputs))
+        if inputs != "[]"
+        else (),
+    )
+
+
+def _change(row: Row, runs: dict[bytes, FlowRun | TaskRun]) -> StateChange:
+    position, run, kind, name, message, at, elapsed, attempt, run_count, worker = row
+    state = State(StateType(kind), _read(name), _read(message), None, at)
+    return StateChange(runs[run], position, state, at, elapsed, attempt, run_count, _read(worker))
+
+
+def _text(text: str | None) -> str | bytes | None:
+    """Text as SQLite takes it: half a surrogate pair, as file names may have, only goes in as bytes."""
+    if text is None or text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _read(text: Any) -> Any:
+    return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text
