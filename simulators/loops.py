@@ -1,6 +1,7 @@
 """The simulated event loop: asyncio's tasks and futures as they are, on callbacks that take turns."""
 
 import asyncio
+import asyncio.taskgroups
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Generator
@@ -10,6 +11,9 @@ from functools import partial
 from types import BuiltinFunctionType
 from typing import Any, NoReturn, TypeVar, cast
 
+import anyio._backends._asyncio
+
+import runtime.futures
 from runtime.context import FLOW_RUN
 from runtime.envelope import Attempt
 from simulators.exceptions import OutsideControl
@@ -209,7 +213,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             if lane is None:  # in its making
                 lane = self._lanes[task] = self._new_lane or scheduler.child_lane()
                 self._new_lane = None
-            kind = "step"
+                kind = "start"
+            else:
+                waited = args and _waited_for_others(cast("asyncio.Task[Any]", task), *args)
+                kind = "wait" if waited else "step"
         else:
             if self._closed:
                 raise RuntimeError("Event loop is closed")
@@ -301,9 +308,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if name is None:  # asyncio would count through all loops of the process
             name = f"Task-{self._tasks}"
         if self._task_factory is None:
-            task: asyncio.Task[T] = SimulatedTask(coro, loop=self.face, name=name, **options)
-            task.number = self._tasks
-            return task
+            return SimulatedTask(self._tasks, coro, loop=self.face, name=name, **options)
         task = self._task_factory(self.face, coro, **options)
         task.set_name(name)
         return task
@@ -374,10 +379,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 class SimulatedTask(asyncio.Task[T]):
     """A task whose hash is no address, so that sets of tasks come in the same order every time."""
 
-    number = 0
+    def __init__(self, number: int, coro: Any, **options: Any) -> None:
+        self._number = number  # first, since the loop looks the task up while it is made
+        super().__init__(coro, **options)
 
     def __hash__(self) -> int:
-        return self.number
+        return self._number
 
 
 class Timer:
@@ -418,6 +425,17 @@ def _is_wiring(callback: Any) -> bool:
     return known
 
 
+def _waited_for_others(task: "asyncio.Task[Any]", awaited: Any) -> bool:
+    """Whether a task that is woken has waited for the end of runs or of tasks, not for time or a lock."""
+    if isinstance(awaited, asyncio.Task | _Gathering):
+        return True
+    waits: Any = task.get_coro()
+    while (inner := getattr(waits, "cr_await", None)) is not None and hasattr(inner, "cr_await"):
+        waits = inner
+    code = getattr(waits, "cr_code", None)
+    return code is not None and (code.co_filename, code.co_qualname) in _WAITS_FOR_OTHERS
+
+
 def _refused(name: str) -> Any:
     def refuse(*_args: Any, **_kwargs: Any) -> NoReturn:
         raise OutsideControl(f"loop.{name}(): sockets, processes and signals are outside of a simulation")
@@ -437,4 +455,16 @@ for _name in """
 _wiring: dict[str, bool] = {}
 _LOG = logging.getLogger("asyncio")
 _ATTEMPT = Attempt.run_async.__code__
+_Gathering = asyncio.tasks._GatheringFuture  # pyright: ignore
+#: How code that waits for others to end is called, in all versions of Python.
+_WAITS_FOR_OTHERS = frozenset(
+    (module.__file__, name)
+    for module, names in (
+        (runtime.futures, ("LoopEvent._wait",)),
+        (asyncio.tasks, ("_wait", "wait_for")),
+        (asyncio.taskgroups, ("TaskGroup.__aexit__", "TaskGroup._aexit")),
+        (anyio._backends._asyncio, ("TaskGroup.__aexit__",)),
+    )
+    for name in names
+)
 _NOWHERE = Stack(Lane("nowhere"), "nowhere", None)

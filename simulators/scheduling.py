@@ -265,12 +265,13 @@ class Scheduler:
 
     def put(self, turn: LoopTurn) -> None:
         """A callback of a loop that is free could be called."""
-        if turn.kind == "callback":
-            self.eager.append(turn)
-        elif turn.kind == "again":
+        kind = turn.kind
+        if kind == "again":
             self.later.append(turn)
-        else:
+        elif kind in _VISIBLE or (kind != "callback" and self.level >= OPERATIONS):
             self.pending.append(turn)
+        else:
+            self.eager.append(turn)
 
     def forget(self, turn: Turn) -> bool:
         """Let the turn not come; whether it was about to."""

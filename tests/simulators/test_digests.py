@@ -20,9 +20,9 @@ from tests.quality.planted import locks, loops, memory, timing
 TESTS = (memory.lost_update, locks.lock_inversion, timing.retry_storm, loops.lost_update_across_await)
 STRATEGIES = ("random", "pct", "pos")
 RECORDED: dict[Points, str] = {
-    "declared": "4d6a7558ab61566e",
-    "operations": "480ba58bad9d11da",
-    "statements": "312e438eb588f506",
+    "declared": "4620afcef16e5c9d",
+    "operations": "c16b5a5f68331001",
+    "statements": "d10ee9c73e631c9f",
 }
 
 
