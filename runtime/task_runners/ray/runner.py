@@ -1,20 +1,22 @@
 """Runs tasks on Ray: one remote call for an attempt, and results that stay where they are."""
 
+from collections.abc import Generator
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from runtime.envelope import Attempt
 from runtime.futures import PrefectFuture
-from runtime.lifecycle import Lost
+from runtime.lifecycle import Lost, Refused, describe
 from runtime.remote import Packer, RemoteResult
 from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.ray.flights import Flight
 from runtime.task_runners.ray.options import options_in
 from runtime.task_runners.ray.results import RayResult
 from runtime.task_runners.ray.sharing import join, leave
-from runtime.task_runners.ray.worker import pack_call, remote_function
+from runtime.task_runners.ray.worker import BOTH, VALUE, pack_call, remote_function
 
 
 class RayTaskRunner(BaseTaskRunner):
@@ -54,20 +56,52 @@ class RayTaskRunner(BaseTaskRunner):
         """Bring home the results that somebody may still ask for, and end what :meth:`open` started."""
         self._opened.close()
 
+    foresees = True
+
     def submit(self, attempt: Attempt) -> None:
         """Hand the attempt to Ray."""
-        if self.environment and (lost := self._flights.instance.lost) is not None:
-            attempt.report(Lost(attempt.number, lost))
+        _ = self.environment  # raises where the runner is not started
+        ahead: Flight | None = attempt.handle
+        if ahead is not None:
+            self._flights.confirm(ahead, partial(self._send_after_all, attempt))
+        else:
+            self._send(attempt, confirmed=True)
+
+    def foresee(self, attempt: Attempt) -> None:
+        """Hand the attempt to Ray along with its upstream, where all of that is under way there."""
+        try:
+            self._send(attempt, confirmed=False)
+        except Exception:
+            return  # it is sent, or refused, when its time has come; or never, where its upstream failed
+
+    def stop(self, attempt: Attempt) -> None:
+        """Interrupt the attempt; end its worker where that does not help."""
+        flight: Flight | None = attempt.handle
+        if flight is not None and self._flights.instance.lost is None:
+            self._flights.cancel(flight)
+
+    def _send_after_all(self, attempt: Attempt) -> None:
+        try:
+            self._send(attempt, confirmed=True)
+        except Exception as error:  # what submit() would have raised
+            message = f"The task runner could not take the task run: {describe(error)}"
+            attempt.report(Refused(attempt.number, message, error))
+
+    def _send(self, attempt: Attempt, *, confirmed: bool) -> None:
+        flights = self._flights
+        if flights.instance.lost is not None:
+            if confirmed:
+                attempt.report(Lost(attempt.number, flights.instance.lost))
             return
         id_ = f"{_PROCESS}-{next(_ids)}"
         packed = self._packer.pack(attempt, id_, self._refer)
         told_at_once = attempt.call.definition.policy.timeout is not None
         call = pack_call(
             id_,
-            self._flights.mailbox(needed=told_at_once),
+            flights.mailbox(needed=told_at_once),
             packed.surroundings,
             packed.body,
-            [handle.inline or None for handle in packed.upstream],
+            [_brought(handle) for handle in packed.upstream],
             told_at_once=told_at_once,
         )
         function = _functions.get(packed.definition.key)
@@ -78,32 +112,52 @@ class RayTaskRunner(BaseTaskRunner):
         options = options_in(attempt.context)
         if options:
             function = function.options(**options)
-        flight = Flight(id_, attempt)
-        self._flights.expect(flight)
+        upstream = [handle for handle in packed.upstream if isinstance(handle, Flight)]
+        flight = Flight(id_, attempt, upstream, confirmed=confirmed)
+        flights.expect(flight)
         try:
-            flight.value, flight.report = function.remote(
-                call, *[handle.ref for handle in packed.upstream if not handle.inline]
-            )
+            flight.value, flight.report = function.remote(call, *_objects(packed.upstream))
         except BaseException:
-            self._flights.forget(flight)
+            flights.forget(flight)
             raise
+        flights.add(flight)
         attempt.handle = flight
-        self._flights.add(flight)
         if attempt.stopping:  # since before there was anything to stop
-            self._flights.cancel(flight)
+            flights.cancel(flight)
 
-    def stop(self, attempt: Attempt) -> None:
-        """Interrupt the attempt; end its worker where that does not help."""
-        flight: Flight | None = attempt.handle
-        if flight is not None and self._flights.instance.lost is None:
-            self._flights.cancel(flight)
-
-    def _refer(self, future: "PrefectFuture[Any]") -> RemoteResult | None:
-        """The result of an upstream run, as this Ray has it; None for a value from elsewhere."""
+    def _refer(self, future: "PrefectFuture[Any]") -> "Flight | RemoteResult | None":
+        """An upstream run under way, or its result, as this Ray has it; None for a value from elsewhere."""
+        if not future.settled:
+            flight = self._flights.under_way(future.task_run)
+            if flight is None:
+                raise _NotOurs
+            return flight
         result = future.get_state().data
         if isinstance(result, RemoteResult) and result.inline:
             return result
         return result if isinstance(result, RayResult) and result.instance is self._flights.instance else None
+
+
+class _NotOurs(Exception):
+    """An upstream run that is under way somewhere else, or about to be tried again."""
+
+
+def _brought(handle: "Flight | RemoteResult") -> bytes | int:
+    """What the worker is told of a value: the value itself, or how many objects Ray brings for it."""
+    if isinstance(handle, Flight):
+        return BOTH
+    return handle.inline or VALUE
+
+
+def _objects(handles: "list[Flight | RayResult]") -> Generator[Any]:
+    """Ray's references to what the worker needs."""
+    for handle in handles:
+        if isinstance(handle, Flight):
+            # Nobody knows yet whether the value is small and in the report, or large and by itself.
+            yield handle.value
+            yield handle.report
+        elif not handle.inline:
+            yield handle.ref
 
 
 def _remembered(key: str, function: Any) -> Any:

@@ -12,15 +12,21 @@ import os
 import pickle
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Self
 
 from runtime.remote import Message, Parcel, run
+from runtime.remote.messages import CACHED, RETURNED
 from runtime.task_runners.ray.native import ray
 
 #: What a worker returns beside the value: messages sent live before, and those that were not.
 Report = tuple[int, list[tuple[str | bytes, ...]]]
 
+#: How many of the two objects that an attempt returns Ray brings to one downstream.
+VALUE, BOTH = 1, 2
+
+_WITH_SMALL_VALUE = frozenset({RETURNED, CACHED})
 _PATIENCE = 0.01
 _PAUSE = 0.02
 _IDLE = 1.0
@@ -43,26 +49,44 @@ def pack_call(
     mailbox: str,
     surroundings: Parcel,
     call: bytes,
-    inline: list[bytes | None],
+    upstream: list[bytes | int],
     *,
     told_at_once: bool,
 ) -> bytes:
-    """What :func:`make` needs. ``inline`` has upstream values as bytes, None for those that Ray brings."""
-    return pickle.dumps((id, mailbox, tuple(surroundings), call, inline, told_at_once), protocol=5)
+    """What :func:`make` needs.
+
+    ``upstream`` has small values as bytes, :data:`VALUE` for one that Ray brings, and :data:`BOTH` where it
+    brings all that an attempt returned.
+    """
+    return pickle.dumps((id, mailbox, tuple(surroundings), call, upstream, told_at_once), protocol=5)
 
 
-def make(key: str, definition: bytes, packed: bytes, values: tuple[Any, ...]) -> tuple[Any, bytes]:
+def make(key: str, definition: bytes, packed: bytes, brought: tuple[Any, ...]) -> tuple[Any, bytes]:
     """Make an attempt; returns its value, or None where it is small, and a :data:`Report` as bytes."""
-    id_, mailbox, around, call, inline, told_at_once = pickle.loads(packed)  # noqa: S301 - written by the driver
-    if inline:
-        brought = iter(values)
-        values = tuple(next(brought) if body is None else pickle.loads(body) for body in inline)  # noqa: S301 - written by our own worker
+    id_, mailbox, around, call, upstream, told_at_once = pickle.loads(packed)  # noqa: S301 - written by the driver
+    values = _values(upstream, iter(brought)) if upstream else ()
     parcels = {key: definition, around[0]: around[1]}
     with _Line(id_, mailbox, told_at_once=told_at_once) as line:
         last, value = run(call, values, parcels.__getitem__, _this_worker(), line.tell)
     sent, messages = line.rest()
     messages.append(tuple(last))
-    return None if last.body else value, pickle.dumps((sent, messages), protocol=5)
+    small = last.body and last.kind in _WITH_SMALL_VALUE
+    return None if small else value, pickle.dumps((sent, messages), protocol=5)
+
+
+def _values(upstream: list[bytes | int], brought: Iterator[Any]) -> tuple[Any, ...]:
+    values: list[Any] = []
+    for each in upstream:
+        if isinstance(each, bytes):
+            values.append(pickle.loads(each))  # noqa: S301 - written by our own worker
+            continue
+        value = next(brought)
+        if each == BOTH:
+            report = next(brought)
+            if value is None:
+                value = pickle.loads(pickle.loads(report)[1][-1][2])  # noqa: S301 - written by our own worker
+        values.append(value)
+    return tuple(values)
 
 
 @ray.remote(num_cpus=0, max_restarts=-1)
