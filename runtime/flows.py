@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from copy import copy
 from dataclasses import replace
 from types import MethodType
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from runtime import parameters as parameters_module
 from runtime.context import may_await
@@ -16,6 +16,7 @@ from runtime.futures import PrefectFuture
 from runtime.options import (
     Hooks,
     RunName,
+    RunOptions,
     checked_function,
     checked_hooks,
     checked_name,
@@ -24,7 +25,7 @@ from runtime.options import (
     refuse_unknown,
 )
 from runtime.parameters import CallSignature, Upstream, collect, put
-from runtime.policies import RetryDelays, RunPolicy, retry_delays
+from runtime.policies import RunPolicy, retry_delays
 from runtime.runs import FlowCall, FlowDefinition
 from runtime.states import State, StateType
 from runtime.task_runners import BaseTaskRunner
@@ -39,6 +40,20 @@ T = TypeVar("T")
 _RESERVED = frozenset({"return_state"})
 
 
+class FlowOptions(RunOptions, total=False):
+    """The options of a flow. One that is not given has the default named here."""
+
+    #: a template over the parameters, or a function that makes the name: two random words
+    flow_run_name: RunName
+    #: an instance or a class: concurrent
+    task_runner: BaseTaskRunner | type[BaseTaskRunner] | None
+    #: whether parameters must be what the annotations say: True
+    validate_parameters: bool
+    #: called like the other hooks: none
+    on_crashed: Hooks
+    on_cancellation: Hooks
+
+
 class Flow(Generic[P, R]):
     """A function whose every call is a flow run: it has a task runner, and tasks run inside of it.
 
@@ -49,36 +64,21 @@ class Flow(Generic[P, R]):
     def __init__(
         self,
         fn: Callable[P, R],
-        *,
-        name: str | None = None,
-        version: str | None = None,
-        description: str | None = None,
-        flow_run_name: RunName = None,
-        task_runner: BaseTaskRunner | type[BaseTaskRunner] | None = None,
-        retries: int = 0,
-        retry_delay_seconds: RetryDelays | None = None,
-        timeout_seconds: float | None = None,
-        validate_parameters: bool = True,
-        log_prints: bool | None = None,
-        persist_result: bool = False,
-        on_running: Hooks = None,
-        on_completion: Hooks = None,
-        on_failure: Hooks = None,
-        on_crashed: Hooks = None,
-        on_cancellation: Hooks = None,
+        **options: Unpack[FlowOptions],
     ) -> None:
-        self._options = {
-            key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}
-        }
+        refuse_unknown("@flow", options, FlowOptions.__annotations__)
+        self._options = options
         self.fn = fn
         function = checked_function("flow", fn)
         functools.update_wrapper(cast("Any", self), function)
         self._signature = CallSignature(function)
+        name = options.get("name")
         self.name = checked_name("flow", name if name is not None else _name_of(function))
         self._signature.refuse(_RESERVED, f"Flow '{self.name}'")
-        self.version = version
-        self.description = description_of(function, description)
-        self._task_runner = _checked_runner(task_runner)
+        self.version = options.get("version")
+        self.description = description_of(function, options.get("description"))
+        self._task_runner = _checked_runner(options.get("task_runner"))
+        validate_parameters = options.get("validate_parameters", True)
         if not isinstance(cast("object", validate_parameters), bool):
             raise TypeError(f"validate_parameters must be True or False, not {validate_parameters!r}")
         self._validates = validate_parameters and bool(getattr(function, "__annotations__", None))
@@ -86,24 +86,26 @@ class Flow(Generic[P, R]):
             flow=self,
             function=function,
             name=self.name,
-            version=version,
+            version=self.version,
             policy=RunPolicy(
-                retries=retries,
-                retry_delays=retry_delays(retry_delay_seconds, retries),
-                timeout=timeout_seconds,
-                persist_result=persist_result,
-                log_prints=log_prints,
+                retries=options.get("retries", 0),
+                retry_delays=retry_delays(options.get("retry_delay_seconds"), options.get("retries", 0)),
+                timeout=options.get("timeout_seconds"),
+                persist_result=options.get("persist_result", False),
+                log_prints=options.get("log_prints"),
             ),
             is_async=inspect.iscoroutinefunction(function),
             entry_point=_entry_point(function),
-            run_name=checked_run_name("flow_run_name", flow_run_name, self._signature.parameters),
+            run_name=checked_run_name(
+                "flow_run_name", options.get("flow_run_name"), self._signature.parameters
+            ),
             hooks=checked_hooks(
                 {
-                    StateType.RUNNING: ("on_running", on_running),
-                    StateType.COMPLETED: ("on_completion", on_completion),
-                    StateType.FAILED: ("on_failure", on_failure),
-                    StateType.CRASHED: ("on_crashed", on_crashed),
-                    StateType.CANCELLED: ("on_cancellation", on_cancellation),
+                    StateType.RUNNING: ("on_running", options.get("on_running")),
+                    StateType.COMPLETED: ("on_completion", options.get("on_completion")),
+                    StateType.FAILED: ("on_failure", options.get("on_failure")),
+                    StateType.CRASHED: ("on_crashed", options.get("on_crashed")),
+                    StateType.CANCELLED: ("on_cancellation", options.get("on_cancellation")),
                 }
             ),
         )
@@ -174,9 +176,9 @@ class Flow(Generic[P, R]):
         bound._definition = replace(self._definition, flow=bound, function=bound.fn)
         return bound
 
-    def with_options(self, **options: Any) -> "Flow[P, R]":
+    def with_options(self, **options: Unpack[FlowOptions]) -> "Flow[P, R]":
         """The same flow with other options; takes what the decorator takes."""
-        refuse_unknown(f"Flow '{self.name}'", options, self._options)
+        refuse_unknown(f"Flow '{self.name}'", options, FlowOptions.__annotations__)
         return type(self)(self.fn, **{**self._options, **options})
 
     @functools.cached_property
@@ -216,26 +218,8 @@ class Flow(Generic[P, R]):
 @overload
 def flow(fn: Callable[P, R], /) -> Flow[P, R]: ...
 @overload
-def flow(
-    *,
-    name: str | None = None,
-    version: str | None = None,
-    description: str | None = None,
-    flow_run_name: RunName = None,
-    task_runner: BaseTaskRunner | type[BaseTaskRunner] | None = None,
-    retries: int = 0,
-    retry_delay_seconds: RetryDelays | None = None,
-    timeout_seconds: float | None = None,
-    validate_parameters: bool = True,
-    log_prints: bool | None = None,
-    persist_result: bool = False,
-    on_running: Hooks = None,
-    on_completion: Hooks = None,
-    on_failure: Hooks = None,
-    on_crashed: Hooks = None,
-    on_cancellation: Hooks = None,
-) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
-def flow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def flow(**options: Unpack[FlowOptions]) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
+def flow(fn: Callable[..., Any] | None = None, /, **options: Unpack[FlowOptions]) -> Any:
     """Make a flow of a function: ``@flow``, or ``@flow(task_runner=SequentialTaskRunner(), ...)``.
 
     Args:
@@ -246,7 +230,7 @@ def flow(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``persist_result``; ``on_running``, ``on_completion``, ``on_failure``, ``on_crashed``,
             ``on_cancellation``, each a list of ``hook(flow, flow_run, state)``.
     """
-    refuse_unknown("@flow", options, cast("Any", Flow).__init__.__kwdefaults__)
+    refuse_unknown("@flow", options, FlowOptions.__annotations__)
     return Flow(fn, **options) if fn is not None else functools.partial(Flow, **options)
 
 

@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from string import Formatter
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypedDict, cast
 
-from runtime.policies import StateHook
+from runtime.policies import RetryDelays, StateHook
 from runtime.states import StateType
 
 Hooks: TypeAlias = "list[StateHook] | None"
@@ -14,6 +14,31 @@ Hooks: TypeAlias = "list[StateHook] | None"
 RunName: TypeAlias = "str | Callable[..., str] | None"
 
 _FORBIDDEN = "/%&<>"
+
+
+class RunOptions(TypedDict, total=False):
+    """The options that flows and tasks share. One that is not given has the default named here."""
+
+    #: the function's name
+    name: str | None
+    #: None
+    version: str | None
+    #: the function's docstring
+    description: str | None
+    #: how often to try again after a failure: 0
+    retries: int
+    #: the wait before each retry: none
+    retry_delay_seconds: RetryDelays | None
+    #: how long it may take; of a task, each attempt: no limit
+    timeout_seconds: float | None
+    #: whether prints become log records: as the flow around says, or else the settings
+    log_prints: bool | None
+    #: whether results are stored: False
+    persist_result: bool
+    #: called with the flow or task, its run and the state, as ``on_completion`` and ``on_failure`` are: none
+    on_running: Hooks
+    on_completion: Hooks
+    on_failure: Hooks
 
 
 def checked_name(kind: str, name: object) -> str:

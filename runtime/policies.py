@@ -34,10 +34,7 @@ class RunPolicy:
     log_prints: bool | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.retries, bool) or not isinstance(cast("object", self.retries), int):
-            raise TypeError(f"retries must be a whole number, not {self.retries!r}")
-        if self.retries < 0:
-            raise ValueError(f"retries must be 0 or more, not {self.retries}")
+        _check_retries(self.retries)
         _check_number("retry_jitter_factor", self.retry_jitter_factor, allow_zero=True)
         if self.timeout is not None:
             _check_number("timeout_seconds", self.timeout)
@@ -66,6 +63,7 @@ class RunPolicy:
 
 def retry_delays(given: RetryDelays | None, retries: int) -> tuple[float, ...]:
     """What ``retry_delay_seconds`` means: a number, a list of them, or a function of ``retries``."""
+    _check_retries(retries)  # first, since the user's function computes with it
     if given is None or (callable(given) and not retries):
         return (0.0,)
     value = given(retries) if callable(given) else given
@@ -80,6 +78,13 @@ def _seconds(option: str, value: object) -> float:
         value = value.total_seconds()
     _check_number(option, value, allow_zero=True)
     return float(cast("float", value))
+
+
+def _check_retries(retries: object) -> None:
+    if isinstance(retries, bool) or not isinstance(retries, int):
+        raise TypeError(f"retries must be a whole number, not {retries!r}")
+    if retries < 0:
+        raise ValueError(f"retries must be 0 or more, not {retries}")
 
 
 def _check_number(option: str, value: object, *, allow_zero: bool = False) -> None:

@@ -10,7 +10,7 @@ from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from types import MethodType
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from runtime.caching import task_input_hash
 from runtime.context import may_await
@@ -19,8 +19,8 @@ from runtime.exceptions import MappingLengthMismatch, MappingMissingIterable
 from runtime.futures import PrefectFuture
 from runtime.interrupts import let_through
 from runtime.options import (
-    Hooks,
     RunName,
+    RunOptions,
     checked_function,
     checked_hooks,
     checked_name,
@@ -30,7 +30,7 @@ from runtime.options import (
     refuse_unknown,
 )
 from runtime.parameters import Annotation, CallSignature, unmapped
-from runtime.policies import RetryDelays, RunPolicy, retry_delays
+from runtime.policies import RunPolicy, retry_delays
 from runtime.runs import TaskCall, TaskDefinition
 from runtime.states import State, StateType
 
@@ -44,6 +44,25 @@ T = TypeVar("T")
 _RESERVED = frozenset({"wait_for", "return_state"})
 
 
+class TaskOptions(RunOptions, total=False):
+    """The options of a task. One that is not given has the default named here."""
+
+    #: for all its runs: none
+    tags: Iterable[str] | None
+    #: a template over the parameters, or a function that makes the name: the name and a number
+    task_run_name: RunName
+    #: a wait before a retry is longer by a random factor between 1 and 1 + this: 0
+    retry_jitter_factor: float | None
+    #: given task, run and failed state, tells whether another attempt is worthwhile: it always is
+    retry_condition_fn: Callable[[Any, Any, State], bool] | None
+    #: given context and parameters, makes the key under which results are shared: they are not
+    cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None
+    #: how long a shared result may be used: for ever
+    cache_expiration: timedelta | None
+    #: whether to make a result anew that is there: False
+    refresh_cache: bool
+
+
 class Task(Generic[P, R]):
     """A function whose every call is a task run.
 
@@ -54,64 +73,47 @@ class Task(Generic[P, R]):
     def __init__(
         self,
         fn: Callable[P, R],
-        *,
-        name: str | None = None,
-        version: str | None = None,
-        description: str | None = None,
-        tags: Iterable[str] | None = None,
-        task_run_name: RunName = None,
-        retries: int = 0,
-        retry_delay_seconds: RetryDelays | None = None,
-        retry_jitter_factor: float | None = None,
-        retry_condition_fn: Callable[[Any, Any, State], bool] | None = None,
-        timeout_seconds: float | None = None,
-        cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None = None,
-        cache_expiration: timedelta | None = None,
-        refresh_cache: bool = False,
-        persist_result: bool = False,
-        log_prints: bool | None = None,
-        on_running: Hooks = None,
-        on_completion: Hooks = None,
-        on_failure: Hooks = None,
+        **options: Unpack[TaskOptions],
     ) -> None:
-        tags = checked_tags(tags)  # first, since an iterator gives them only once
-        self._options = {
-            key: value for key, value in locals().items() if key not in {"self", "fn", "__class__"}
-        }
+        refuse_unknown("@task", options, TaskOptions.__annotations__)
+        tags = checked_tags(options.get("tags"))
+        self._options: TaskOptions = {**options, "tags": tags}  # an iterator gives them only once
         self.fn = fn
         function = checked_function("task", fn)
         functools.update_wrapper(cast("Any", self), function)
         signature = CallSignature(function)
+        name = options.get("name")
         self.name = checked_name("task", name if name is not None else _name_of(function))
         signature.refuse(_RESERVED, f"Task '{self.name}'")
-        self.version = version
-        self.description = description_of(function, description)
+        self.version = options.get("version")
+        self.description = description_of(function, options.get("description"))
+        jitter = options.get("retry_jitter_factor")
         self._definition = TaskDefinition(
             task=self,
             function=function,
             name=self.name,
             key=task_key(function),
             policy=RunPolicy(
-                retries=retries,
-                retry_delays=retry_delays(retry_delay_seconds, retries),
-                retry_jitter_factor=retry_jitter_factor if retry_jitter_factor is not None else 0.0,
-                retry_condition_fn=retry_condition_fn,
-                timeout=timeout_seconds,
-                cache_key_fn=cache_key_fn,
-                cache_expiration=cache_expiration,
-                refresh_cache=refresh_cache,
-                persist_result=persist_result,
-                log_prints=log_prints,
+                retries=options.get("retries", 0),
+                retry_delays=retry_delays(options.get("retry_delay_seconds"), options.get("retries", 0)),
+                retry_jitter_factor=jitter if jitter is not None else 0.0,
+                retry_condition_fn=options.get("retry_condition_fn"),
+                timeout=options.get("timeout_seconds"),
+                cache_key_fn=options.get("cache_key_fn"),
+                cache_expiration=options.get("cache_expiration"),
+                refresh_cache=options.get("refresh_cache", False),
+                persist_result=options.get("persist_result", False),
+                log_prints=options.get("log_prints"),
             ),
             is_async=inspect.iscoroutinefunction(function),
             signature=signature,
             tags=tags,
-            run_name=checked_run_name("task_run_name", task_run_name, signature.parameters),
+            run_name=checked_run_name("task_run_name", options.get("task_run_name"), signature.parameters),
             hooks=checked_hooks(
                 {
-                    StateType.RUNNING: ("on_running", on_running),
-                    StateType.COMPLETED: ("on_completion", on_completion),
-                    StateType.FAILED: ("on_failure", on_failure),
+                    StateType.RUNNING: ("on_running", options.get("on_running")),
+                    StateType.COMPLETED: ("on_completion", options.get("on_completion")),
+                    StateType.FAILED: ("on_failure", options.get("on_failure")),
                 }
             ),
         )
@@ -273,9 +275,9 @@ class Task(Generic[P, R]):
         )
         return bound
 
-    def with_options(self, **options: Any) -> "Task[P, R]":
+    def with_options(self, **options: Unpack[TaskOptions]) -> "Task[P, R]":
         """The same task with other options; takes what the decorator takes."""
-        refuse_unknown(f"Task '{self.name}'", options, self._options)
+        refuse_unknown(f"Task '{self.name}'", options, TaskOptions.__annotations__)
         return type(self)(self.fn, **{**self._options, **options})
 
     @contextmanager
@@ -313,28 +315,8 @@ class Task(Generic[P, R]):
 @overload
 def task(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def task(
-    *,
-    name: str | None = None,
-    version: str | None = None,
-    description: str | None = None,
-    tags: Iterable[str] | None = None,
-    task_run_name: RunName = None,
-    retries: int = 0,
-    retry_delay_seconds: RetryDelays | None = None,
-    retry_jitter_factor: float | None = None,
-    retry_condition_fn: Callable[[Any, Any, State], bool] | None = None,
-    timeout_seconds: float | None = None,
-    cache_key_fn: Callable[[Any, dict[str, Any]], str | None] | None = None,
-    cache_expiration: timedelta | None = None,
-    refresh_cache: bool = False,
-    persist_result: bool = False,
-    log_prints: bool | None = None,
-    on_running: Hooks = None,
-    on_completion: Hooks = None,
-    on_failure: Hooks = None,
-) -> Callable[[Callable[P, R]], Task[P, R]]: ...
-def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def task(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(fn: Callable[..., Any] | None = None, /, **options: Unpack[TaskOptions]) -> Any:
     """Make a task of a function: ``@task``, or ``@task(retries=3, ...)``.
 
     Args:
@@ -347,7 +329,7 @@ def task(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``persist_result``; ``log_prints``; ``on_running``, ``on_completion``, ``on_failure``, each a list
             of ``hook(task, task_run, state)``.
     """
-    refuse_unknown("@task", options, cast("Any", Task).__init__.__kwdefaults__)
+    refuse_unknown("@task", options, TaskOptions.__annotations__)
     return Task(fn, **options) if fn is not None else functools.partial(Task, **options)
 
 

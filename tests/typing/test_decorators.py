@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import assert_type
 
+import pytest
+
 from runtime import Flow, State, Task, flow, task
 from runtime.runs import FlowRun, TaskRun
 from runtime.task_runners import ConcurrentTaskRunner, SequentialTaskRunner
@@ -118,3 +120,10 @@ def test_a_decorator_with_options_can_be_kept_and_used_again() -> None:
     assert_type(with_retries(shown)(3), str)
     assert_type(with_runner(shown)(3), str)
     assert with_retries(shown)(3) == with_runner(shown)(3) == "3"
+
+
+def test_a_wrong_option_is_seen_before_it_runs() -> None:
+    with pytest.raises(TypeError, match="retries must be a whole number"):
+        all_task_options.with_options(retries="often")  # pyright: ignore[reportArgumentType] - that is the point
+    with pytest.raises(TypeError, match="Did you mean 'retries'"):
+        all_flow_options.with_options(retrys=3)  # pyright: ignore[reportCallIssue] - that is the point
