@@ -6,7 +6,7 @@ touches the runtime. What does is imported by the fixture or the option that nee
 
 import sys
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,8 +14,8 @@ from pytest_flows.homes import move_home
 from pytest_flows.multiplying import MARKER, SIMULATE_MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
 from pytest_flows.replays import report_replays
-from pytest_flows.reports import add_flow_history, make_printable, note_flow_runs
-from pytest_flows.sessions import backends_of, note_modules
+from pytest_flows.reports import add_sections, make_printable, note_flow_runs
+from pytest_flows.sessions import backends_of, listener_of, note_modules
 from pytest_flows.shadows import describe_shadows
 
 if TYPE_CHECKING:
@@ -64,11 +64,27 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show the histories of flows in reports of failures, and whatever else is in them safely."""
+    """Show what flows and workers did in reports of failures, and whatever else is in them safely."""
     report = yield
-    add_flow_history(item, report)
+    add_sections(item, report)
     make_printable(report)
     return report
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    """See to it that the stacks of threads are known when pytest-timeout ends a test."""
+    listener = listener_of(item.config)
+    if listener is not None:
+        listener.watch(settings.timeout)
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
+    """The test has ended in time, or not."""
+    listener = listener_of(item.config)
+    if listener is not None:
+        listener.unwatch()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from pytest_flows.sessions import listener_of
 from pytest_flows.timelines import timeline
 
 if TYPE_CHECKING:
@@ -13,15 +14,29 @@ if TYPE_CHECKING:
 
 
 def note_flow_runs(item: pytest.Item) -> None:
-    """Remember which flow runs were there before the test."""
+    """Remember which flow runs were there before the test, and listen to workers from now on."""
+    listener = listener_of(item.config)
+    if listener is not None:
+        listener.forget()
     store = _store()
     item.stash[_EARLIER] = {run.id for run in store.flow_runs()} if store is not None else set[UUID]()
 
 
-def add_flow_history(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Add the histories of the flow runs of a failed test to its report."""
+def add_sections(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Add to the report of a failed test what its flow runs did, and what was heard meanwhile."""
+    if not report.failed:
+        return
+    if report.when == "call":
+        _add_flow_history(item, report)
+    listener = listener_of(item.config)
+    if listener is not None:
+        texts = {"worker output": "\n".join(listener.output), "stacks": "\n".join(listener.stacks)}
+        report.sections += [(title, text) for title, text in texts.items() if text]
+
+
+def _add_flow_history(item: pytest.Item, report: pytest.TestReport) -> None:
     store = _store()
-    if store is None or not report.failed or report.when != "call":
+    if store is None:
         return
     earlier = item.stash.get(_EARLIER, set[UUID]())
     histories = [store.history(run.id) for run in store.flow_runs() if run.id not in earlier]

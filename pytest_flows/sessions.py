@@ -1,5 +1,6 @@
 """The task runners of one pytest session: nothing of the runtime is imported before they are needed."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ from pytest_flows.options import chosen_names
 
 if TYPE_CHECKING:
     from pytest_flows.backends import Backends
+    from pytest_flows.listening import Listener
 
 
 def backends_of(config: pytest.Config) -> "Backends":
@@ -21,6 +23,18 @@ def backends_of(config: pytest.Config) -> "Backends":
         config.stash[_BACKENDS] = backends = Backends(chosen_names(config), lambda: _modules(config))
         config.add_cleanup(backends.close)
     return config.stash[_BACKENDS]
+
+
+def listener_of(config: pytest.Config) -> "Listener | None":
+    """What hears of workers in this session; None while nothing has imported the runtime."""
+    if _LISTENER not in config.stash and "runtime.hooks" in sys.modules:
+        from pytest_flows.listening import Listener
+        from runtime.hooks import plugins
+
+        config.stash[_LISTENER] = listener = Listener()
+        plugins().register(listener)
+        config.add_cleanup(lambda: plugins().unregister(listener))
+    return config.stash.get(_LISTENER, None)
 
 
 def note_modules(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
@@ -42,4 +56,5 @@ def _is_conftest(plugin: object) -> bool:
 
 
 _BACKENDS = pytest.StashKey["Backends"]()
+_LISTENER = pytest.StashKey["Listener"]()
 _TEST_MODULES = pytest.StashKey[set[ModuleType]]()

@@ -29,11 +29,18 @@ class FlowsHooks:
         """A task runner for a run of ``flow`` instead of the declared one; None leaves the choice."""
 
     @hookspec
-    def flows_around_attempts(self) -> "list[Any]":  # pyright: ignore[reportReturnType]
-        """What is to be around attempts in other processes: callables that give context managers.
+    def flows_around_attempts(self, attempt: Any) -> "list[Any]":  # pyright: ignore[reportReturnType]
+        """What is to be around an attempt in another process: callables that give context managers.
 
         Asked in the driver for each attempt that it sends. The callables travel with it, by value where they
         must, and what they give is entered on the worker. The same objects again travel no second time.
+        """
+
+    @hookspec
+    def flows_worker_output(self, run: Any, worker: str, text: str) -> None:
+        """Hear what a task run printed, logged, or warned of in another process.
+
+        After it was printed, logged or warned of here, on a thread of the task runner.
         """
 
     @hookspec

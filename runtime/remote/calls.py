@@ -108,7 +108,7 @@ class Packer:
     def _around(self, attempt: Attempt) -> Parcel:
         flow = attempt.context.get(FLOW_RUN)
         settings = attempt.context.run(current_settings)
-        around = tuple(chain.from_iterable(plugins().hook.flows_around_attempts()))
+        around = tuple(chain.from_iterable(plugins().hook.flows_around_attempts(attempt=attempt)))
         # by identity, like definitions
         key = (id(flow), id(settings), *map(id, around))
         found = self._surroundings.get(key)

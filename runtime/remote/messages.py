@@ -51,7 +51,7 @@ def hear(attempt: Attempt, message: Message, kept: Callable[[bytes], Any]) -> No
     kind, worker, body = message
     number = attempt.number
     if kind == RECORD:
-        give_out(body, attempt)
+        give_out(body, attempt, worker)
         return
     if kind in _AFTER_START:
         attempt.report(Started(number, worker))

@@ -1,16 +1,19 @@
-"""Log records and prints of attempts: caught on the worker, given out in the driver, in their order."""
+"""Logs, prints and warnings of attempts: caught on the worker, given out in the driver, in their order."""
 
 import logging
 import pickle
 import sys
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple, TextIO, cast
 
 from runtime.envelope import Attempt
+from runtime.hooks import plugins
 from runtime.logging import prints_logged, prints_to
+from runtime.remote.values import pack_exception, unpack_exception
 
 #: Takes what one attempt logs or prints, as bytes.
 Take = Callable[[bytes], None]
@@ -21,7 +24,7 @@ _ORDINARY = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 @contextmanager
 def records_sent(take: Take, level: int) -> Generator[None]:
-    """Send what is logged and printed in the block, by this context alone, to ``take``.
+    """Send what is logged, printed and warned of in the block, by this context alone, to ``take``.
 
     ``level`` is the lowest that the driver wants of what runs log.
     """
@@ -34,17 +37,46 @@ def records_sent(take: Take, level: int) -> Generator[None]:
         _sender.reset(token)
 
 
-def give_out(body: bytes, attempt: Attempt) -> None:
-    """In the driver: log or print what an attempt sent."""
+def remarks() -> Callable[[str], None] | None:
+    """Takes text to the plugins in the driver that hear of workers' output; None outside of an attempt."""
+    sender = _sender.get()
+    return None if sender is None else lambda text: sender[0](pickle.dumps(_Remark(text), protocol=5))
+
+
+def give_out(body: bytes, attempt: Attempt, worker: str) -> None:
+    """In the driver: log, print or warn as an attempt did."""
     sent = pickle.loads(body)  # noqa: S301 - written by our own worker
+    run = attempt.task_run
     if isinstance(sent, str):
+        text = sent
         sys.stdout.write(sent)
-        return
-    logger = logging.getLogger(sent["name"])
-    if logger.isEnabledFor(sent["levelno"]):
-        run = attempt.task_run
-        names = {"task_run_name": run.name, "task_run_id": str(run.id)}
-        logger.handle(logging.makeLogRecord({**names, **sent}))
+    elif isinstance(sent, _Warned):
+        warning = cast("Warning", unpack_exception(sent.warning))
+        text = warnings.formatwarning(warning, type(warning), sent.filename, sent.line)
+        warnings.showwarning(warning, type(warning), sent.filename, sent.line)
+    elif isinstance(sent, _Remark):
+        text = sent.text
+    else:
+        text = f"{sent['levelname']} {sent['name']}: {sent['msg']}\n"
+        logger = logging.getLogger(sent["name"])
+        if logger.isEnabledFor(sent["levelno"]):
+            names = {"task_run_name": run.name, "task_run_id": str(run.id)}
+            logger.handle(logging.makeLogRecord({**names, **sent}))
+    plugins().hook.flows_worker_output(run=run, worker=worker, text=text)
+
+
+class _Warned(NamedTuple):
+    """A warning on its way."""
+
+    warning: bytes
+    filename: str
+    line: int
+
+
+class _Remark(NamedTuple):
+    """What only plugins are to hear."""
+
+    text: str
 
 
 class _Relay(logging.Handler):
@@ -80,7 +112,27 @@ def _plain(record: logging.LogRecord) -> dict[str, Any]:
     return fields
 
 
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """What ``warnings`` calls in a worker's process to show a warning."""
+    sender = _sender.get()
+    if sender is None or file is not None:
+        _warn_here(message, category, filename, lineno, file, line)
+        return
+    warning = message if isinstance(message, Warning) else category(message)
+    sender[0](pickle.dumps(_Warned(pack_exception(warning), filename, lineno), protocol=5))
+
+
 def _install(level: int) -> None:
+    # Not once and for all: a block that catches warnings, and began before, puts back what it found.
+    if warnings.showwarning is _warn_here:
+        warnings.showwarning = _warn
     flows = logging.getLogger("flows")
     if _relay in logging.getLogger().handlers and flows.level <= level:
         return
@@ -92,5 +144,6 @@ def _install(level: int) -> None:
 
 
 _relay = _Relay()
+_warn_here = warnings.showwarning
 _installing = Lock()
 _sender: ContextVar[tuple[Take, int] | None] = ContextVar("flows_sender", default=None)

@@ -1,5 +1,7 @@
 """What the report of a failed test says about the flows that it ran."""
 
+from pathlib import Path
+
 import pytest
 
 FLOWS = """
@@ -89,3 +91,165 @@ def test_other_tests_show_none(sections: dict[str, list[str]]) -> None:
 
 def test_a_test_with_its_own_flow_runs_shows_them_too(sections: dict[str, list[str]]) -> None:
     assert sections["test_with_fixture"][0].startswith("parent '")
+
+
+WORKER = """
+import logging
+import multiprocessing
+import threading
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from runtime import flow, get_run_logger, task
+from runtime.task_runners import DaskTaskRunner
+from tests.runtime.remote.carrier import Carrier
+
+class OwnWarning(UserWarning):
+    pass
+
+@task
+def talk():
+    print("printed")
+    get_run_logger().warning("logged %s", 1)
+    warnings.warn("warned of", OwnWarning)
+
+@task
+def hang(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        sum(range(100))
+
+@pytest.fixture(scope="module")
+def worker():
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield Carrier(pool)
+
+@pytest.fixture
+def talking(worker):
+    @flow(task_runner=worker)
+    def talking():
+        talk.submit().result()
+    return talking
+"""
+
+
+@pytest.fixture
+def worker_suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    """Runs tests whose tasks run in another process."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+    def run(tests: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=WORKER + tests)
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+
+    return run
+
+
+def test_what_workers_say_reaches_pytest_as_if_it_were_said_here(worker_suite) -> None:
+    result = worker_suite(
+        """
+def test_said(talking, capsys, caplog):
+    with pytest.warns(OwnWarning, match="warned of") as caught:
+        talking()
+    assert caught[0].filename == __file__
+    assert capsys.readouterr().out == "printed\\n"
+    assert "logged 1" in [record.getMessage() for record in caplog.records]
+
+def test_summary(talking):
+    talking()
+"""
+    )
+
+    result.assert_outcomes(passed=2, warnings=1)
+    result.stdout.fnmatch_lines(["test_it.py::test_summary", "*test_it.py:21: OwnWarning: warned of*"])
+
+
+def test_what_is_an_error_here_is_one_in_workers(worker_suite) -> None:
+    result = worker_suite(
+        """
+def test_error(talking):
+    with pytest.raises(OwnWarning):
+        talking()
+
+@pytest.mark.filterwarnings("ignore")
+def test_ignored(talking):
+    talking()
+""",
+        "-W",
+        "error::test_it.OwnWarning",
+    )
+
+    result.assert_outcomes(passed=2)
+
+
+def test_a_failure_shows_what_workers_said(worker_suite) -> None:
+    result = worker_suite("def test_fails(talking): talking(); assert 0")
+
+    result.stdout.fnmatch_lines(
+        [
+            "*- worker output -*",
+            "talk-0 on worker-1: printed",
+            "talk-0 on worker-1: WARNING flows.task_runs: logged 1",
+            "talk-0 on worker-1: *test_it.py:21: OwnWarning: warned of",
+        ]
+    )
+
+
+@pytest.mark.slow
+def test_a_test_that_takes_too_long_shows_what_threads_and_workers_were_doing(worker_suite) -> None:
+    result = worker_suite(
+        """
+@pytest.fixture
+def cluster(dask_cluster_factory):
+    return dask_cluster_factory(n_workers=1, threads_per_worker=1, processes=True)
+
+@pytest.mark.timeout(2, method="signal", func_only=True)
+def test_hangs(cluster):
+    @flow(task_runner=DaskTaskRunner(cluster=cluster))
+    def waiting():
+        hang.submit(60).result()
+    waiting()
+""",
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*- worker output -*",
+            "hang-0 on tcp://*: time is nearly up for *",
+            "*, in hang",
+            "*- stacks -*",
+            "MainThread",
+            "*, in waiting",
+        ]
+    )
+
+
+def test_a_task_that_takes_too_long_shows_what_threads_were_doing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import threading
+        from runtime import flow, task
+
+        stop = threading.Event()
+
+        @task(timeout_seconds=0.1)
+        def hang():
+            while not stop.is_set():
+                stop.wait(0.01)
+
+        @flow
+        def waiting():
+            hang.submit().result()
+
+        def test_hangs():
+            waiting()
+        """
+    )
+
+    result = pytester.runpytest()
+
+    result.stdout.fnmatch_lines(["*- stacks -*", "*, in hang", "    stop.wait(0.01)"])

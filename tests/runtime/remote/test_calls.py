@@ -4,15 +4,19 @@ import asyncio
 import logging
 import multiprocessing
 import threading
+import warnings
 from collections import OrderedDict
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from runtime import flow, get_run_context, get_run_logger, tags, task
 from runtime.exceptions import MissingContext, NotSerializable
+from runtime.hooks import hookimpl, plugins
 from runtime.results import LocalResultStorage, MemoryResultStorage, result_storage
 from runtime.settings import current_settings, temporary_settings
 from runtime.states import Completed, Failed
@@ -372,6 +376,72 @@ def test_prints_reach_the_log_where_asked_for(carrier, caplog, capsys):
 
     assert "one 2" in [record.getMessage() for record in caplog.records]
     assert capsys.readouterr().out == ""
+
+
+@task
+def warn():
+    warnings.warn("careful", FutureWarning, stacklevel=1)
+
+
+def test_warnings_are_given_in_the_driver(carrier):
+    with pytest.warns(FutureWarning, match="careful") as caught:
+        submitted(carrier, warn)
+
+    assert caught[0].filename == __file__
+
+
+class Around:
+    """A plugin that hears of workers' output, and has a context manager around attempts."""
+
+    def __init__(self, value):
+        self.around = [partial(announced, value)]
+        self.heard = []
+
+    @hookimpl
+    def flows_around_attempts(self):
+        return self.around
+
+    @hookimpl
+    def flows_worker_output(self, run, worker, text):
+        self.heard.append((run.short_name, worker, text))
+
+
+@contextmanager
+def announced(value):
+    print("before", value)
+    yield
+    print("after", value)
+
+
+@task
+def say():
+    print("during")
+    get_run_logger().warning("said")
+
+
+def test_plugins_put_something_around_attempts_elsewhere_and_hear_what_is_said_there(carrier):
+    around = Around(1)
+    plugins().register(around)
+    try:
+        submitted(carrier, say)
+    finally:
+        plugins().unregister(around)
+
+    is_elsewhere = isinstance(carrier.pool, ProcessPoolExecutor)
+    texts = ["before 1\n", "during\n", "WARNING flows.task_runs: said\n", "after 1\n"]
+    assert around.heard == ([("say-0", "worker-1", text) for text in texts] if is_elsewhere else [])
+
+
+def test_what_cannot_travel_around_an_attempt_fails_the_run(carrier):
+    around = Around(threading.Lock())
+    plugins().register(around)
+    try:
+        state = submitted(carrier, say)
+    finally:
+        plugins().unregister(around)
+
+    assert state.is_failed()
+    assert "What plugins put around attempts cannot be sent" in state.message
 
 
 def test_text_that_no_encoding_knows_travels(carrier):
