@@ -1,6 +1,7 @@
 """Ids, names and chance that follow from a seed: the same in every run of a schedule, in every process."""
 
 import hashlib
+import itertools
 import random
 from uuid import UUID
 
@@ -42,14 +43,14 @@ class SeededIdentities:
             first = not self._outermost
             n = self._outermost.get(flow_name, 0)
             self._outermost[flow_name] = n + 1
-            name = f"{flow_name}-{n}"
+            name = self._free(f"{flow_name}-{n}")
             prefix = "" if first else f"{name}/"
             if self._earlier is not None:
                 n = self._earlier.get(flow_name, 0)
                 self._earlier[flow_name] = n + 1
             run_id = self._id(f"flow {flow_name}-{n}")
         else:
-            name = f"{self._prefixes.get(parent, '')}{flow_name}-{n}"
+            name = self._free(f"{self._prefixes.get(parent, '')}{flow_name}-{n}")
             prefix = f"{name}/"
             run_id = self._id(f"flow {parent} {flow_name}-{n}")
         self._prefixes[run_id] = prefix
@@ -67,6 +68,13 @@ class SeededIdentities:
     def fraction(self, run_id: UUID, attempt: int) -> float:
         """A number in [0, 1)."""
         return random.Random(f"{self._seed} {run_id} {attempt}").random()  # noqa: S311 - chance from a seed
+
+    def _free(self, name: str) -> str:
+        """The name, or the next like it: a subflow may be called like another outermost run."""
+        taken = self._names.values()
+        if name not in taken:
+            return name
+        return next(other for n in itertools.count(2) if (other := f"{name}~{n}") not in taken)
 
     def _id(self, path: str) -> UUID:
         known = self._ids.get(path)

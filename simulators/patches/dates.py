@@ -1,7 +1,13 @@
-"""Dates as simulated code sees them: ``datetime.now()`` follows virtual time."""
+"""Dates as simulated code sees them: ``datetime.now()`` follows virtual time.
+
+freezegun works in a simulated run as elsewhere: for as long as it holds, dates are those that it says. Around
+an exploration it is set aside, for virtual time begins at the same moment always.
+"""
 
 import datetime
 from typing import Any, Self
+
+import freezegun.api
 
 from simulators.clocks import EPOCH
 from simulators.patches.substitution import Substitutes
@@ -12,8 +18,12 @@ _datetime, _date = datetime.datetime, datetime.date
 
 def substitute(substitutes: Substitutes) -> None:
     """The classes whose instances know what time it is."""
-    substitutes.everywhere(datetime, "datetime", SimulatedDatetime)
-    substitutes.everywhere(datetime, "date", SimulatedDate)
+    substitutes.everywhere(datetime, "datetime", SimulatedDatetime, _datetime)
+    substitutes.everywhere(datetime, "date", SimulatedDate, _date)
+    # freezegun remembers which modules have something to be frozen, and knows it by these identities.
+    known = freezegun.api._real_time_object_ids | substitutes.identities  # pyright: ignore
+    substitutes.attribute(freezegun.api, "_real_time_object_ids", known)
+    substitutes.attribute(freezegun.api, "_GLOBAL_MODULES_CACHE", {})
 
 
 class _LooksLikeDatetime(type):

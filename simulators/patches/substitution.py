@@ -26,11 +26,19 @@ class Substitutes:
         self._attributes: list[tuple[Any, str, Any]] = []
         self._converters: dict[type, Callable[[Any], Any]] = {}
 
-    def everywhere(self, owner: ModuleType, name: str, substitute: Any) -> None:
-        """Put ``substitute`` in the place of ``owner.name``, also in modules that imported it by name."""
-        original = getattr(owner, name)
-        self._by_identity[id(original)] = (original, substitute)
+    def everywhere(self, owner: ModuleType, name: str, substitute: Any, *real: Any) -> None:
+        """Put ``substitute`` in the place of ``owner.name``, also in modules that imported it by name.
+
+        ``real``: what is looked for too, should somebody else have put a thing of his own there.
+        """
+        for original in (*real, getattr(owner, name)):
+            self._by_identity[id(original)] = (original, substitute)
         self._attributes.append((owner, name, substitute))
+
+    @property
+    def identities(self) -> set[int]:
+        """The ``id`` of everything that is put anywhere."""
+        return {id(substitute) for _, substitute in self._by_identity.values()}
 
     def attribute(self, owner: Any, name: str, substitute: Any) -> None:
         """Put ``substitute`` in the place of one attribute."""

@@ -11,15 +11,27 @@ from simulators.scheduling import Scheduler, scheduler_here
 
 def substitute(substitutes: Substitutes) -> None:
     """Clocks, and sleep."""
-    for name, start in (("time", EPOCH), ("monotonic", START), ("perf_counter", START)):
-        substitutes.everywhere(time, name, _clock(getattr(time, name), start))
-        substitutes.everywhere(time, f"{name}_ns", _clock_ns(getattr(time, f"{name}_ns"), start))
+    for name, (real, start) in _CLOCKS.items():
+        substitutes.everywhere(time, name, _clock(getattr(time, name), start), real)
+    for name, (real, start) in _CLOCKS_NS.items():
+        substitutes.everywhere(time, name, _clock_ns(getattr(time, name), start), real)
     for name in ("localtime", "gmtime", "ctime"):
         substitutes.everywhere(time, name, _calendar(getattr(time, name)))
     substitutes.everywhere(time, "strftime", _strftime)
     substitutes.everywhere(time, "sleep", _sleep)
 
 
+#: Taken before anybody freezes them, and what they show when a simulated run begins.
+_CLOCKS = {
+    "time": (time.time, EPOCH),
+    "monotonic": (time.monotonic, START),
+    "perf_counter": (time.perf_counter, START),
+}
+_CLOCKS_NS = {
+    "time_ns": (time.time_ns, EPOCH),
+    "monotonic_ns": (time.monotonic_ns, START),
+    "perf_counter_ns": (time.perf_counter_ns, START),
+}
 #: how often the clock may be read between two points, before that counts as waiting for time to pass
 _READS = 1_000
 #: seconds that pass then
