@@ -1,23 +1,22 @@
 """Clusters: starting one, or joining one, and leaving it as it was."""
 
-import asyncio
 import ipaddress
 import logging
 import multiprocessing
 import socket
 import warnings
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from dask import config
-from distributed import Client, LocalCluster, Scheduler, performance_report
+from distributed import LocalCluster, Scheduler, performance_report
 
 from runtime.logging import ENGINE
 from runtime.settings import current_settings
-from runtime.task_runners.dask.nannies import Nanny
+from runtime.task_runners.dask.patience import Client, Nanny
 from runtime.task_runners.dask.scheduler import OneAttempt
 
 #: Seconds to wait for a scheduler that is said to be there.
@@ -70,7 +69,7 @@ def connected(target: Any, client_kwargs: dict[str, Any], report_path: str | Non
     """A client of a cluster, or of the scheduler at an address."""
     kwargs: dict[str, Any] = {"set_as_default": False, "timeout": CONNECT_WITHIN, **client_kwargs}
     with ExitStack() as stack:
-        client: Client = stack.enter_context(_PatientToAPoint(target, **kwargs))
+        client: Client = stack.enter_context(Client(target, **kwargs))
         if report_path is not None:
             stack.enter_context(_reported(client, report_path))
         yield client
@@ -121,17 +120,6 @@ def _fill_in(kwargs: dict[str, Any]) -> None:
     kwargs.setdefault("death_timeout", START_WITHIN)  # Dask itself would wait for ever
     if kwargs.get("processes", True):
         kwargs.setdefault("worker_class", Nanny)
-
-
-class _PatientToAPoint(Client):
-    """A client that gives up on whoever takes its connection, and then says nothing. Dask's own does not."""
-
-    async def _ensure_connected(self, timeout: float | None = None) -> None:
-        ensured: Awaitable[None] = cast("Any", super())._ensure_connected(timeout=timeout)
-        try:
-            await asyncio.wait_for(ensured, timeout)
-        except TimeoutError as error:
-            raise TimeoutError(f"No Dask scheduler answered within {timeout} second(s).") from error
 
 
 @contextmanager

@@ -45,7 +45,9 @@ class OneAttempt(SchedulerPlugin):
         """The driver has left, or was killed: so do we, and nothing of it stays."""
         if client == self._client:
             scheduler.plugins.pop(self.name, None)
-            scheduler._broker._topics.pop(self._topic, None)
+            topics = scheduler._broker._topics
+            for name in [name for name in topics if self._topic in name]:  # Dask keeps one for each variable
+                del topics[name]
             variables = scheduler.extensions["variables"].variables
             for name in [name for name in variables if name.startswith(self._topic)]:
                 del variables[name]

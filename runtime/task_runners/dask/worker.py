@@ -6,7 +6,7 @@ import threading
 from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from distributed import Worker, get_worker
 from distributed.threadpoolexecutor import thread_state, threads_lock
@@ -151,12 +151,13 @@ def _leave_behind(worker: Worker, id: str, topic: str) -> None:  # noqa: A002 - 
 def _channel(worker: Worker, topic: str) -> Channel:
     channels = _channels.get(worker)
     if channels is None:
-        channels = _channels.setdefault(worker, {})
+        channels = _channels.setdefault(worker, WeakValueDictionary())
     channel = channels.get(topic)
     if channel is None:
         channel = channels.setdefault(topic, Channel(worker, topic))
     return channel
 
 
-_channels: WeakKeyDictionary[Worker, dict[str, Channel]] = WeakKeyDictionary()
+#: Held by the attempts that use a channel, and by what it has to send: a worker may serve for weeks.
+_channels: WeakKeyDictionary[Worker, WeakValueDictionary[str, Channel]] = WeakKeyDictionary()
 _places: dict[str, _Place] = {}

@@ -5,7 +5,6 @@ import signal
 import threading
 import time
 
-import psutil
 import pytest
 
 from runtime import flow, task
@@ -211,27 +210,6 @@ def test_what_cannot_travel_fails_its_own_run_alone(processes):
     assert "parameter 'x'" in argument.message
     assert isinstance(result.exception(), NotSerializable)
     assert fine.result() == 2
-
-
-def test_a_large_result_stays_on_its_worker(processes):
-    @task
-    def large():
-        return bytes(200_000_000)
-
-    @flow(task_runner=DaskTaskRunner(cluster=processes))
-    def measures():
-        before = psutil.Process().memory_info().rss
-        value = large.submit()
-        length = task(len_of).submit(value).result()
-        return length, psutil.Process().memory_info().rss - before
-
-    def len_of(value):
-        return len(value)
-
-    length, grown = measures()
-
-    assert length == 200_000_000
-    assert grown < 100_000_000
 
 
 def test_a_task_that_takes_too_much_memory_crashes(ledger, no_process_left):

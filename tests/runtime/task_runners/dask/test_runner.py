@@ -12,7 +12,7 @@ import pytest
 from distributed import LocalCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 
-from runtime import flow, get_run_logger, task
+from runtime import flow, task
 from runtime.exceptions import MissingContext, WouldDeadlock
 from runtime.settings import temporary_settings
 from runtime.task_runners import DaskTaskRunner, get_async_dask_client, get_dask_client
@@ -331,19 +331,6 @@ def test_a_callback_cannot_wait_for_a_result_that_only_its_own_thread_could_rece
     assert len(caught) == 1
 
 
-def test_many_flows_may_share_a_cluster_at_once(threads):
-    results = []
-    adds = adding(DaskTaskRunner(cluster=threads))
-    runs = [threading.Thread(target=lambda: results.append(adds())) for _ in range(4)]
-
-    for run in runs:
-        run.start()
-    for run in runs:
-        run.join(30)
-
-    assert results == [2, 2, 2, 2]
-
-
 async def in_async_flow(threads):
     @flow(task_runner=DaskTaskRunner(cluster=threads))
     async def asks():
@@ -360,25 +347,6 @@ def test_an_async_flow_may_use_an_async_client(threads):
 def test_there_is_no_client_where_there_is_no_cluster():
     with pytest.raises(MissingContext), get_dask_client():
         pass
-
-
-def test_a_hundred_thousand_lines_of_log_change_nothing(processes, caplog):
-    caplog.set_level(logging.INFO, logger="flows")
-
-    @task
-    def talks(n):
-        logger = get_run_logger()
-        for number in range(n):
-            logger.info("line %d", number)
-        return n
-
-    @flow(task_runner=DaskTaskRunner(cluster=processes))
-    def listens():
-        return talks.submit(20_000).result()
-
-    assert listens() == 20_000
-    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("line ")]
-    assert lines == [f"line {number}" for number in range(20_000)]
 
 
 def test_a_scheduler_that_takes_no_plugins_is_used_all_the_same(command_line, caplog):
