@@ -189,6 +189,32 @@ class RetryTests(SuiteBase):
             *(("Pending", 2), ("Running", 2), ("Completed", 2)),
         ]
 
+    def test_a_subflow_that_failed_keeps_what_completed_when_the_flow_around_is_tried_again(
+        self, task_runner: BaseTaskRunner, observe: Observe, ledger: Ledger
+    ) -> None:
+        @flow(task_runner=task_runner)
+        def within() -> str:
+            solid = write.submit(ledger, "solid").result()
+            ledger.write("fragile")
+            if ledger.lines.count("fragile") == 1:
+                raise ValueError("first time")
+            return str(solid)
+
+        @flow(task_runner=task_runner, retries=1)
+        def retries() -> str:
+            return within()
+
+        observed = observe(retries)
+
+        assert observed.result == "solid"
+        assert ledger.lines == ["solid", "fragile", "fragile"]
+        assert_history(observed.history["within-0/write-0"], "Pending", "Running", "Completed")
+        assert_history(
+            observed.history["within-0"],
+            *("Pending", "Running", "Failed"),
+            *("Pending", "Running", "Completed"),
+        )
+
     def test_what_an_async_flow_kept_is_awaited_like_anything_else(
         self, task_runner: BaseTaskRunner, ledger: Ledger
     ) -> None:

@@ -125,8 +125,15 @@ class FlowRunDriver:
         self._settled: State | None = (
             earlier.state if earlier is not None and earlier.state.is_completed() else None
         )
-        self._scope = FlowRunScope(self._flow_run, self._environment, self._journal, runner)
-        self._scope.keeps_completed = definition.policy.retries > 0
+        self._scope = FlowRunScope(
+            self._flow_run,
+            self._environment,
+            self._journal,
+            runner,
+            keeps_completed=definition.policy.retries > 0
+            or (self._parent is not None and self._parent.keeps_completed),
+            earlier=earlier,
+        )
         log_prints = definition.policy.log_prints
         if log_prints is None:
             log_prints = around.log_prints if around is not None else current_settings().log_prints
@@ -141,7 +148,7 @@ class FlowRunDriver:
         self._lifecycle = FlowRunLifecycle(
             definition.policy,
             partial(self._environment.identities.fraction, self._flow_run.id),
-            first=1 if earlier is None else earlier.run_count + 1,
+            first=self._scope.run_count,
         )
         self._alarm: Alarm | None = None
         #: how long tasks that were told to stop may take, and what ends that time
@@ -264,7 +271,7 @@ class FlowRunDriver:
         kind = "Flow" if self._parent is None else "Subflow"
         self._log(f"{kind} run '%s' finished in state %s", self._flow_run.name, state)
         if self._parent is not None:
-            self._parent.subflow_ended(self._flow_run, state, self._lifecycle.run_count)
+            self._parent.subflow_ended(self._scope, state)
 
     def _final_state(self) -> State:
         if self._settled is None:

@@ -1,8 +1,8 @@
 """The tasks of one flow run: their numbers, how many are under way, and how they ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from runtime.context import Environment
@@ -31,27 +31,40 @@ class TaskRunDriver(Protocol):
         """Settle the run where the engine was stopped in the middle of it."""
 
 
+#: a task or flow, who submitted it, and its number there
+Place: TypeAlias = tuple[str, UUID | None, int]
+
+
 class EarlierRun(NamedTuple):
     """A run in an earlier run count of its flow run, and how it ended."""
 
     run: TaskRun | FlowRun
     state: State
     run_count: int
+    #: the runs in it
+    within: "Mapping[Place, EarlierRun]"
 
 
 class FlowRunScope:
     """What the task runs of one flow run share. Guarded by the journal's lock."""
 
     def __init__(
-        self, flow_run: FlowRun, environment: Environment, journal: Journal, runner: BaseTaskRunner
+        self,
+        flow_run: FlowRun,
+        environment: Environment,
+        journal: Journal,
+        runner: BaseTaskRunner,
+        *,
+        keeps_completed: bool,
+        earlier: EarlierRun | None,
     ) -> None:
         self.flow_run = flow_run
         self.environment = environment
         self.journal = journal
         self.runner = runner
-        self.run_count = 1
-        #: how many retries of the whole flow may follow: completed task runs are kept for those
-        self.keeps_completed = False
+        self.run_count = 1 if earlier is None else earlier.run_count + 1
+        #: whether this flow, or one around it, may be tried again: completed runs are kept for that
+        self.keeps_completed = keeps_completed
         self.tally = Tally()
         self.under_way: dict[TaskRun, TaskRunDriver] = {}
         #: runs that the engine was stopped in the middle of
@@ -61,7 +74,7 @@ class FlowRunScope:
         #: tasks of a sequential runner that wait for the flow's loop
         self.line = Line()
         self._numbers: dict[tuple[str, UUID | None], int] = {}
-        self._earlier: dict[tuple[str, UUID | None, int], EarlierRun] = {}
+        self._earlier: dict[Place, EarlierRun] = {} if earlier is None else dict(earlier.within)
 
     def number(self, key: str, submitter: TaskRun | None = None) -> int:
         """How many runs of the same task, or flow, the submitter had before in this run count."""
@@ -92,14 +105,17 @@ class FlowRunScope:
             if self.keeps_completed:
                 submitter = task_run.parent.id if task_run.parent is not None else None
                 place = (f"{task_run.task_name}-{task_run.task_key}", submitter, task_run.n)
-                self._earlier[place] = EarlierRun(task_run, state, self.run_count)
+                self._earlier[place] = EarlierRun(task_run, state, self.run_count, {})
 
-    def subflow_ended(self, flow_run: FlowRun, state: State, run_count: int) -> None:
+    def subflow_ended(self, subflow: "FlowRunScope", state: State) -> None:
         """A subflow run ended."""
+        run = subflow.flow_run
         with self.journal.lock:
             self.tally.add(state)
             if self.keeps_completed:
-                self._earlier[flow_run.flow_name, None, flow_run.n] = EarlierRun(flow_run, state, run_count)
+                self._earlier[run.flow_name, None, run.n] = EarlierRun(
+                    run, state, subflow.run_count, subflow._earlier
+                )
 
     def again(self, run_count: int) -> None:
         """The flow's function is called again: count anew, and keep what completed."""
