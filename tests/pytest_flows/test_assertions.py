@@ -176,7 +176,6 @@ def recovered(observe):
         ["Pending", repeated({"Running", "Retrying", "AwaitingRetry"}, at_least=5, at_most=5), "Completed"],
         ["Pending", StateType.RUNNING, repeated(StateType.SCHEDULED, StateType.RUNNING), StateType.COMPLETED],
     ],
-    ids=str,
 )
 def test_patterns_fit_histories_that_differ_in_their_retries(recovered, pattern):
     assert_history(recovered["recover-2"], *pattern)
@@ -199,7 +198,6 @@ def test_patterns_fit_histories_that_differ_in_their_retries(recovered, pattern)
         ),
         ([], "Pending  <- expected the end"),
     ],
-    ids=str,
 )
 def test_where_a_history_leaves_a_pattern_is_shown(recovered, pattern, expected):
     with pytest.raises(AssertionError) as raised:
