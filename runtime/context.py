@@ -5,13 +5,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime.clocks import Clock, SystemClock
 from runtime.exceptions import MissingContext
 from runtime.history import HistoryStore, MemoryHistoryStore
+from runtime.history.names import make_history_store
 from runtime.identities import Identities, RandomIdentities
 from runtime.runs import FlowRun, TaskRun
+from runtime.settings import current_settings
 from runtime.threads import SystemThreads, Threads
 
 if TYPE_CHECKING:
@@ -134,12 +137,23 @@ FLOW_RUN: ContextVar[FlowRunContext | None] = ContextVar("flows_flow_run", defau
 TASK_RUN: ContextVar[TaskRunContext | None] = ContextVar("flows_task_run", default=None)
 TAGS: ContextVar[frozenset[str]] = ContextVar("flows_tags", default=frozenset())
 _ENVIRONMENT: ContextVar[Environment | None] = ContextVar("flows_environment", default=None)
-_real = Environment()
+_real: Environment | None = None
+_making = Lock()
 
 
 def current_environment() -> Environment:
     """The environment that a flow called here would run in."""
-    return _ENVIRONMENT.get() or _real
+    return _ENVIRONMENT.get() or _real or _made()
+
+
+def _made() -> Environment:
+    """The environment of this process, made at first use: it has the history store that the settings name."""
+    global _real
+    with _making:
+        if _real is None:
+            name = current_settings().history
+            _real = Environment() if name is None else Environment(store=make_history_store(name))
+        return _real
 
 
 @contextmanager
@@ -157,7 +171,7 @@ def environment(**changes: Any) -> Generator[Environment]:
 def default_environment(**changes: Any) -> Generator[Environment]:
     """Like :func:`environment`, for all threads and contexts of the process that chose no other one."""
     global _real
-    before, _real = _real, replace(_real, **changes)
+    before, _real = _real, replace(_real or _made(), **changes)
     try:
         yield _real
     finally:

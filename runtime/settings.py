@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from runtime.exceptions import FlowsError
 
@@ -25,6 +25,10 @@ class Settings:
 
     #: where results, and histories that last, are kept
     home: Path = field(default_factory=_default_home)
+    #: the name of the history store; None: ``sqlite`` for ``flows run``, else ``memory``
+    history: str | None = None
+    #: what a history store that lasts waits for: ``full`` for each task run, ``normal`` for flow runs
+    durability: Literal["normal", "full"] = "normal"
     #: the lowest level of log record that the console shows when nobody configured logging
     log_level: str = "INFO"
     #: whether ``print`` in flows and tasks goes to their log, where they do not say it themselves
@@ -103,8 +107,20 @@ def _read_folder(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _read_name(text: str) -> str | None:
+    return text or None
+
+
+def _read_durability(text: str) -> str:
+    if text not in {"normal", "full"}:
+        raise ValueError("expected normal or full")
+    return text
+
+
 _READERS = {
     "home": _read_folder,
+    "history": _read_name,
+    "durability": _read_durability,
     "log_level": _read_level,
     "log_prints": _read_bool,
     "interrupt_grace": _read_seconds,

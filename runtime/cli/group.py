@@ -4,7 +4,9 @@ from typing import cast
 
 import click
 
+from runtime.cli.ls import ls
 from runtime.cli.run import run
+from runtime.cli.show import show
 from runtime.hooks import plugins
 
 _HELP = """Run flows from the command line.
@@ -16,7 +18,11 @@ Examples:
   flows run examples/stdlib_census.py:census
   flows run etl.py:load --param day=2024-02-29 --param limit=10
   flows run my_package.flows:nightly --task-runner sequential
+  flows ls --state failed --since 12h
+  flows show latest
   flows run --help
+
+Tab completion: put `eval "$(_FLOWS_COMPLETE=bash_source flows)"` into ~/.bashrc (zsh and fish likewise).
 """
 
 
@@ -36,7 +42,8 @@ def main() -> None:  # noqa: D103 - click would show it
     pass
 
 
-main.add_command(run)
+for command in (run, ls, show):
+    main.add_command(command)
 
 
 def _plugged_in() -> dict[str, click.Command]:

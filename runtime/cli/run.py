@@ -12,6 +12,7 @@ from runtime.cli.interrupts import Interrupts
 from runtime.cli.loading import load_flow, users_traceback
 from runtime.cli.parameters import read_parameters
 from runtime.cli.progress import progress
+from runtime.cli.recording import recorded
 from runtime.cli.summary import print_summary
 from runtime.cli.tallies import RunTallies
 from runtime.exceptions import ParameterTypeError
@@ -72,7 +73,7 @@ def _run(target: str, texts: tuple[str, ...], task_runner: str | None, interrupt
         flow = _under(flow, task_runner)
     tallies = RunTallies()
     try:
-        with _listening(tallies), progress(tallies):
+        with recorded(), _listening(tallies), progress(tallies):
             state = _call(flow, parameters, interrupts)
     except (SystemExit, GeneratorExit) as error:  # the flow crashed of it; its exit code is not ours
         state = Crashed(f"The flow raised {error!r}", data=error)

@@ -368,6 +368,7 @@ class TaskRunDriver:
         extra = {"task_run_name": self._task_run.name, "task_run_id": str(self._task_run.id)}
         if self._scope is not None:
             extra["flow_run_name"] = self._scope.flow_run.name
+            extra["flow_run_id"] = str(self._scope.flow_run.id)
         return extra
 
 

@@ -1,7 +1,9 @@
 """The pen that the engine writes histories with: numbers the changes of one flow run and its subflows."""
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from traceback import format_exception
 
 from runtime.clocks import Clock
 from runtime.exceptions import StoreError
@@ -65,8 +67,17 @@ class Journal:
         change = StateChange(run, self._index, kept, state.at, elapsed, attempt, run_count, worker)
         if self.store is not None:
             self.store.append(change)
+            if self.store.keeps_log and isinstance(state.data, BaseException):
+                self._log(run, state, state.data)
         self._index += 1  # last: what could not be appended takes no number
         return change
+
+    def _log(self, run: FlowRun | TaskRun, state: State, error: BaseException) -> None:
+        """Keep why a run ended so: a history holds no exceptions."""
+        flow_run_id = run.id if isinstance(run, FlowRun) else run.flow_run_id
+        if self.store is not None and flow_run_id is not None:
+            text = "".join(format_exception(error)).rstrip()
+            self.store.log(flow_run_id, run.id, state.at, logging.ERROR, text)
 
     def commit(self, flow_run: FlowRun) -> None:
         """Return when an outermost flow run's changes are safe; of a subflow run at once.

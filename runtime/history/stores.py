@@ -16,6 +16,8 @@ class HistoryStore(Protocol):
 
     #: whether :meth:`commit` is to be waited for at the end of each task run, not of flow runs alone
     secures_every_end: bool
+    #: whether it has a place for the log
+    keeps_log: bool
 
     def begin(self, flow_run: FlowRun, stop: Callable[[], object] | None = None) -> None:
         """Expect changes of this run, and of its task runs.
@@ -26,6 +28,9 @@ class HistoryStore(Protocol):
 
     def append(self, change: StateChange) -> None:
         """Keep one more change. Never blocks for input or output; changes of a run come in order."""
+
+    def log(self, flow_run_id: UUID, run_id: UUID, at: float, level: int, message: str) -> None:
+        """Keep a line that a flow run, or one of its task runs, wrote to its log."""
 
     def commit(self, flow_run_id: UUID) -> None:
         """Return when everything about this flow run that was appended before is safe.
@@ -52,6 +57,7 @@ class MemoryHistoryStore:
     """
 
     secures_every_end = False
+    keeps_log = False
 
     def __init__(self, keep: int | None = 100) -> None:
         if keep is not None and keep < 1:
@@ -88,6 +94,9 @@ class MemoryHistoryStore:
             self._latest = (owner, tree)
         if tree is not None:
             tree.changes.append(change)
+
+    def log(self, flow_run_id: UUID, run_id: UUID, at: float, level: int, message: str) -> None:
+        """Keeps no log."""
 
     def commit(self, flow_run_id: UUID) -> None:
         """Memory is as safe as it gets."""

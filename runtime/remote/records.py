@@ -61,6 +61,8 @@ def give_out(body: bytes, attempt: Attempt, worker: str) -> None:
         logger = logging.getLogger(sent["name"])
         if logger.isEnabledFor(sent["levelno"]):
             names = {"task_run_name": run.name, "task_run_id": str(run.id)}
+            if run.flow_run_id is not None:
+                names["flow_run_id"] = str(run.flow_run_id)
             logger.handle(logging.makeLogRecord({**names, **sent}))
     plugins().hook.flows_worker_output(run=run, worker=worker, text=text)
 

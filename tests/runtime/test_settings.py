@@ -46,6 +46,8 @@ def test_every_field_is_read_from_the_environment(field):
         "log_level": "DEBUG",
         "log_prints": "1",
         "interrupt_grace": "7",
+        "history": "sqlite",
+        "durability": "full",
     }
 
     changed = read_settings({f"FLOWS_{field.upper()}": examples.get(field, "1")})

@@ -15,9 +15,12 @@ Row = tuple[Any, ...]
 INSERT_FLOW_RUN = "INSERT INTO flow_run VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_TASK_RUN = "INSERT OR IGNORE INTO task_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_CHANGE = "INSERT INTO state_change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_LOG_LINE = "INSERT INTO log_line VALUES (NULL, ?, ?, ?, ?, ?)"
 
-_FLOW_RUN = """SELECT id, parent, name, flow_name, n, flow_version, entry_point, parameters, code_hash,
-    created, tags FROM flow_run"""
+#: of ``flow_run f``, in the order that :func:`flow_run` reads
+FLOW_RUN_COLUMNS = """f.id, f.parent, f.name, f.flow_name, f.n, f.flow_version, f.entry_point, f.parameters,
+    f.code_hash, f.created, f.tags"""
+FLOW_RUN_WIDTH = 11
 _TASK_RUN = "SELECT id, flow_run, parent, task_name, task_key, n, title, tags, inputs FROM task_run"
 _CHANGE = """SELECT position, run, type, name, message, at, elapsed, attempt, run_count, worker
     FROM state_change"""
@@ -81,6 +84,11 @@ def change_row(change: StateChange, root: int) -> Row:
     )
 
 
+def log_row(root: int, run_id: UUID, at: float, level: int, message: str) -> Row:
+    """What :data:`INSERT_LOG_LINE` takes."""
+    return root, run_id.bytes, at, level, _text(message)
+
+
 def begins(change: StateChange) -> bool:
     """Whether a task run may be unknown before this change."""
     return change.attempt == 0 and not change.state.is_final()
@@ -88,8 +96,11 @@ def begins(change: StateChange) -> bool:
 
 def flow_runs(connection: sqlite3.Connection, condition: str, *values: object) -> list[FlowRun]:
     """The flow runs for which a condition holds, oldest first."""
-    rows = connection.execute(f"{_FLOW_RUN} WHERE {condition} ORDER BY number", values)
-    return [_flow_run(row) for row in rows]
+    rows = connection.execute(
+        f"SELECT {FLOW_RUN_COLUMNS} FROM flow_run f WHERE {condition} ORDER BY number",  # noqa: S608 - ours
+        values,
+    )
+    return [flow_run(row) for row in rows]
 
 
 def tree(connection: sqlite3.Connection, root: int) -> tuple[list[FlowRun], list[StateChange]]:
@@ -101,17 +112,18 @@ def tree(connection: sqlite3.Connection, root: int) -> tuple[list[FlowRun], list
     return members, [_change(row, runs) for row in changes]
 
 
-def _flow_run(row: Row) -> FlowRun:
+def flow_run(row: Row) -> FlowRun:
+    """The flow run that a row of :data:`FLOW_RUN_COLUMNS` describes."""
     run_id, parent, name, flow_name, n, version, entry, parameters, code, created, tags = row
     return FlowRun(
         id=UUID(bytes=run_id),
-        name=_read(name),
-        flow_name=_read(flow_name),
+        name=read(name),
+        flow_name=read(flow_name),
         n=n,
-        flow_version=_read(version),
+        flow_version=read(version),
         parent_id=UUID(bytes=parent) if parent is not None else None,
-        entry_point=_read(entry),
-        parameters=_read(parameters),
+        entry_point=read(entry),
+        parameters=read(parameters),
         code_hash=code,
         created=created,
         tags=tuple(json.loads(tags)),
@@ -135,12 +147,12 @@ def _task_run(row: Row, known: dict[bytes, TaskRun]) -> TaskRun:
     run_id, flow_run_id, parent, task_name, task_key, n, title, tags, inputs = row
     return TaskRun(
         UUID(bytes=run_id),
-        _read(task_name),
+        read(task_name),
         task_key,
         n,
         UUID(bytes=flow_run_id),
         known[parent] if parent is not None else None,
-        _read(title),
+        read(title),
         tuple(json.loads(tags)) if tags != "[]" else (),
         tuple(RunInput(kind, name, UUID(run)) for kind, name, run in json.loads(inputs))
         if inputs != "[]"
@@ -150,8 +162,8 @@ def _task_run(row: Row, known: dict[bytes, TaskRun]) -> TaskRun:
 
 def _change(row: Row, runs: dict[bytes, FlowRun | TaskRun]) -> StateChange:
     position, run, kind, name, message, at, elapsed, attempt, run_count, worker = row
-    state = State(StateType(kind), _read(name), _read(message), None, at)
-    return StateChange(runs[run], position, state, at, elapsed, attempt, run_count, _read(worker))
+    state = State(StateType(kind), read(name), read(message), None, at)
+    return StateChange(runs[run], position, state, at, elapsed, attempt, run_count, read(worker))
 
 
 def _text(text: str | None) -> str | bytes | None:
@@ -165,5 +177,6 @@ def _text(text: str | None) -> str | bytes | None:
     return text
 
 
-def _read(text: Any) -> Any:
+def read(text: Any) -> Any:
+    """Text as it was before it went in."""
     return text.decode("utf-8", "surrogatepass") if isinstance(text, bytes) else text

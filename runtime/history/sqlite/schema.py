@@ -105,7 +105,7 @@ CREATE TABLE log_line (
     level INTEGER NOT NULL,
     message TEXT NOT NULL
 );
-CREATE INDEX log_line_by_root ON log_line (root);
+CREATE INDEX log_line_by_root ON log_line (root, number);
 """
 
 #: what makes version n + 1 of version n; an entry never changes once it was released

@@ -7,12 +7,14 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from runtime.history.changes import StateChange
 from runtime.history.records import FlowRunHistory
-from runtime.history.sqlite import rows
+from runtime.history.sqlite import listing, rows
 from runtime.history.sqlite.connections import Durability, reading
+from runtime.history.sqlite.listing import FlowRunSummary, StoredLine
 from runtime.history.sqlite.writer import Barrier, LogLine, Tree, Writer
 from runtime.history.stores import history_of
 from runtime.interrupts import waits
@@ -27,6 +29,8 @@ class SQLiteHistoryStore:
     time until the disk has it: nothing that was reported is lost when the machine loses power.
     ``patience``: seconds to wait for another process that holds the file locked.
     """
+
+    keeps_log = True
 
     def __init__(
         self, path: str | Path, *, durability: Durability = "normal", patience: float = 15.0
@@ -73,7 +77,7 @@ class SQLiteHistoryStore:
             tree.ended = True
 
     def log(self, flow_run_id: UUID, run_id: UUID, at: float, level: int, message: str) -> None:
-        """Keep a line that the run ``run_id`` of a flow run under way wrote to its log."""
+        """Keep a line that a flow run under way, or one of its task runs, wrote to its log."""
         tree = self._trees.get(flow_run_id)
         if tree is not None:
             self._writer.put((tree, LogLine(run_id, at, level, message)))
@@ -130,6 +134,27 @@ class SQLiteHistoryStore:
             raise KeyError(flow_run_id) from None
         flow_run = next(run for run in members if run.id == flow_run_id)
         return history_of(flow_run, changes, members)
+
+    def summaries(self, **filters: Any) -> list[FlowRunSummary]:
+        """The outermost flow runs, newest first; takes the filters of :func:`listing.summaries`."""
+        try:
+            with reading(self.path, self._patience) as connection:
+                return listing.summaries(connection, **filters)
+        except FileNotFoundError:
+            return []
+
+    def named(self, text: str) -> list[FlowRun]:
+        """The outermost flow runs that ``text`` may mean: by name, or by the beginning of the id."""
+        try:
+            with reading(self.path, self._patience) as connection:
+                return listing.named(connection, text)
+        except FileNotFoundError:
+            return []
+
+    def log_lines(self, flow_run_id: UUID, after: int = 0) -> list[StoredLine]:
+        """The log of an outermost flow run, in order; what comes after the line numbered ``after``."""
+        with reading(self.path, self._patience) as connection:
+            return listing.log_lines(connection, flow_run_id, after)
 
     def close(self) -> None:
         """Let go of the file. A flow run that begins later opens it again."""

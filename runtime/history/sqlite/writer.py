@@ -225,10 +225,10 @@ class Writer:
                         connection.execute(rows.INSERT_FLOW_RUN, rows.flow_run_row(item, root))
                 elif isinstance(item, LogLine):
                     assert root is not None
-                    lines.append((root, item.run_id.bytes, item.at, item.level, item.message))
+                    lines.append(rows.log_row(root, item.run_id, item.at, item.level, item.message))
             connection.executemany(rows.INSERT_TASK_RUN, tasks)
             connection.executemany(rows.INSERT_CHANGE, changes)
-            connection.executemany("INSERT INTO log_line VALUES (NULL, ?, ?, ?, ?, ?)", lines)
+            connection.executemany(rows.INSERT_LOG_LINE, lines)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:

@@ -1,0 +1,99 @@
+"""``flows ls``: which flow runs there are, and how each stands."""
+
+import json
+import time
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from runtime.cli.stored import with_store
+from runtime.cli.times import Length, shown_length, shown_moment
+from runtime.history import SQLiteHistoryStore
+from runtime.history.sqlite.listing import FlowRunSummary
+
+_HELP = """List flow runs, newest first.
+
+\b
+Examples:
+  flows ls
+  flows ls --flow load --state failed --since 12h
+  flows ls --json | jq -r .name
+"""
+
+#: colours of states that deserve one
+COLOURS = {
+    "Completed": "green",
+    "Cached": "green",
+    "Failed": "red",
+    "TimedOut": "red",
+    "Crashed": "red",
+    "Cancelled": "yellow",
+    "Running": "cyan",
+    "Retrying": "cyan",
+}
+
+
+@click.command(help=_HELP, short_help="List flow runs.")
+@click.option("--flow", metavar="NAME", help="Runs of this flow alone.")
+@click.option(
+    "--state", metavar="STATE", help="Runs in this state alone: completed, failed, crashed, running ..."
+)
+@click.option(
+    "--since", type=Length(), metavar="LENGTH", help="Runs that began within this time: 90s, 15m, 12h, 30d."
+)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many at most.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each run, one to a line.")
+@with_store
+def ls(  # noqa: D103 - click would show it
+    store: SQLiteHistoryStore,
+    flow: str | None,
+    state: str | None,
+    since: float | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    earliest = 0.0 if since is None else time.time() - since
+    found = store.summaries(flow_name=flow, state=state, since=earliest, limit=limit)
+    if as_json:
+        for summary in found:
+            click.echo(json.dumps(_fields(summary)))
+    elif found:
+        Console(highlight=False).print(_table(found))
+    elif flow or state or since:
+        click.echo("No flow run is like that.")
+    else:
+        click.echo(f"There is no flow run yet in {store.path}. Run a flow: flows run FILE.py:FLOW")
+
+
+def _fields(summary: FlowRunSummary) -> dict[str, object]:
+    run, state = summary.flow_run, summary.state
+    return {
+        "id": str(run.id),
+        "name": run.name,
+        "flow": run.flow_name,
+        "state": state.name if state is not None else None,
+        "type": state.type.value if state is not None else None,
+        "message": state.message if state is not None else None,
+        "created": run.created,
+        "elapsed": summary.elapsed,
+        "run_count": summary.run_count,
+        "parameters": json.loads(run.parameters),
+        "tags": run.tags,
+    }
+
+
+def _table(found: list[FlowRunSummary]) -> Table:
+    table = Table(box=box.SIMPLE)
+    for column in ("Flow run", "Flow", "State", "Began", "Took", "Id"):
+        table.add_column(column, no_wrap=column != "Flow")
+    for summary in found:
+        run, state = summary.flow_run, summary.state
+        name = state.name if state is not None else "-"
+        took = shown_length(summary.elapsed) if state is not None and state.is_final() else ""
+        colour = COLOURS.get(name, "default")
+        table.add_row(
+            run.name, run.flow_name, f"[{colour}]{name}[/]", shown_moment(run.created), took, str(run.id)[:8]
+        )
+    return table

@@ -1,0 +1,90 @@
+"""Which flow runs a store holds, and how each stands: what lists are made of."""
+
+import sqlite3
+from dataclasses import dataclass
+from uuid import UUID
+
+from runtime.history.sqlite import rows
+from runtime.runs import FlowRun
+from runtime.states import State, StateType
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRunSummary:
+    """An outermost flow run and the latest that is known of it."""
+
+    flow_run: FlowRun
+    #: None for a run that ended before its first state was written
+    state: State | None
+    run_count: int
+    #: seconds from its beginning to that state
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """One line of a log, as it was kept."""
+
+    number: int
+    run_id: UUID
+    #: seconds since the epoch
+    at: float
+    level: int
+    message: str
+
+
+def summaries(
+    connection: sqlite3.Connection,
+    *,
+    flow_name: str | None = None,
+    state: str | None = None,
+    since: float = 0.0,
+    limit: int = -1,
+) -> list[FlowRunSummary]:
+    """The outermost flow runs, newest first.
+
+    ``state`` is the name or the type of the latest state, in any case; ``since`` a moment in seconds since
+    the epoch, before which none of them was created; a ``limit`` of -1 is none.
+    """
+    found = connection.execute(
+        f"""SELECT {rows.FLOW_RUN_COLUMNS}, s.type, s.name, s.message, s.at, s.run_count, s.elapsed
+        FROM flow_run f LEFT JOIN state_change s ON s.root = f.number AND s.position = (
+            SELECT max(position) FROM state_change WHERE root = f.number AND run = f.id AND is_flow = 1)
+        WHERE f.root IS NULL AND f.created >= :since AND (:flow IS NULL OR f.flow_name = :flow)
+            AND (:state IS NULL OR upper(s.name) = :state OR s.type = :state)
+        ORDER BY f.number DESC LIMIT :limit""",  # noqa: S608 - the columns are ours
+        {"since": since, "flow": flow_name, "state": state and state.upper(), "limit": limit},
+    )
+    return [_summary(row[: rows.FLOW_RUN_WIDTH], row[rows.FLOW_RUN_WIDTH :]) for row in found]
+
+
+def named(connection: sqlite3.Connection, text: str) -> list[FlowRun]:
+    """The outermost flow runs that ``text`` may mean: by name, or by the beginning of the id."""
+    digits = text.replace("-", "").lower()
+    is_id = len(digits) >= 4 and not set(digits) - set("0123456789abcdef")
+    return rows.flow_runs(
+        connection,
+        "root IS NULL AND (name = ? OR (? AND lower(hex(id)) GLOB ?))",
+        text,
+        is_id,
+        f"{digits}*",
+    )
+
+
+def log_lines(connection: sqlite3.Connection, flow_run_id: UUID, after: int) -> list[StoredLine]:
+    """The log of an outermost flow run after the line that is numbered so."""
+    found = connection.execute(
+        """SELECT number, run, at, level, message FROM log_line
+        WHERE root = (SELECT number FROM flow_run WHERE id = ?) AND number > ? ORDER BY number""",
+        (flow_run_id.bytes, after),
+    )
+    return [
+        StoredLine(number, UUID(bytes=run), at, level, rows.read(message))
+        for number, run, at, level, message in found
+    ]
+
+
+def _summary(run: rows.Row, latest: rows.Row) -> FlowRunSummary:
+    kind, name, message, at, run_count, elapsed = latest
+    state = None if kind is None else State(StateType(kind), rows.read(name), rows.read(message), None, at)
+    return FlowRunSummary(rows.flow_run(run), state, run_count or 1, elapsed or 0.0)
