@@ -5,6 +5,7 @@ from typing import cast
 import click
 
 from runtime.cli.ls import ls
+from runtime.cli.recover import recover
 from runtime.cli.run import run
 from runtime.cli.show import show
 from runtime.hooks import plugins
@@ -42,7 +43,7 @@ def main() -> None:  # noqa: D103 - click would show it
     pass
 
 
-for command in (run, ls, show):
+for command in (run, ls, show, recover):
     main.add_command(command)
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,9 +15,10 @@ from uuid import UUID
 from runtime.history.changes import StateChange
 from runtime.history.records import FlowRunHistory
 from runtime.history.sqlite import listing, rows
-from runtime.history.sqlite.connections import Durability, reading
+from runtime.history.sqlite.connections import Durability, explained, open_to_write, reading
 from runtime.history.sqlite.listing import FlowRunSummary, StoredLine
-from runtime.history.sqlite.writer import Barrier, LogLine, Tree, Writer
+from runtime.history.sqlite.recovery import recover
+from runtime.history.sqlite.writer import Barrier, LogLine, Tree, Writer, lease_folder
 from runtime.history.stores import history_of
 from runtime.interrupts import waits
 from runtime.runs import FlowRun
@@ -155,6 +158,19 @@ class SQLiteHistoryStore:
         """The log of an outermost flow run, in order; what comes after the line numbered ``after``."""
         with reading(self.path, self._patience) as connection:
             return listing.log_lines(connection, flow_run_id, after)
+
+    def recover(self, *, elsewhere: bool = False) -> list[FlowRun]:
+        """Mark flow runs as Crashed whose process is gone; returns those that were marked by this call.
+
+        The first flow run of a process does so, too. ``elsewhere``: also flow runs of other machines.
+        """
+        if not self.path.exists():
+            return []
+        with explained(self.path), closing(self._open()) as connection:
+            return recover(connection, lease_folder(self.path), time.time(), elsewhere=elsewhere)
+
+    def _open(self) -> sqlite3.Connection:
+        return open_to_write(self.path, "normal", self._patience)
 
     def close(self) -> None:
         """Let go of the file. A flow run that begins later opens it again."""

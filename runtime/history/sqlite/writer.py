@@ -19,6 +19,7 @@ from runtime.history.changes import StateChange
 from runtime.history.sqlite import rows
 from runtime.history.sqlite.connections import Durability, explained, open_to_write
 from runtime.history.sqlite.processes import Lease
+from runtime.history.sqlite.recovery import recover
 from runtime.interrupts import waits
 from runtime.runs import FlowRun, TaskRun
 
@@ -283,6 +284,7 @@ class Writer:
                     "ON CONFLICT (lease) DO UPDATE SET pid = excluded.pid RETURNING number",
                     (process.host, process.boot, process.pid, process.started, process.lease),
                 ).fetchone()[0]
+                recover(connection, lease_folder(self._path), time.time())
             except BaseException:
                 connection.close()
                 raise
