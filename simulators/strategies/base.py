@@ -1,8 +1,10 @@
-"""What a strategy is: three methods that decide the order of everything."""
+"""What a strategy is: a few methods that decide the order of everything."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from typing import Protocol
+
+from simulators.partial_order import Event
 
 
 class Operation(Protocol):
@@ -11,6 +13,11 @@ class Operation(Protocol):
     @property
     def run(self) -> str:
         """Who: ``add-0``."""
+        ...
+
+    @property
+    def process(self) -> str:
+        """What comes after what it did before: the run, or a callback that stands for itself."""
         ...
 
     @property
@@ -82,13 +89,23 @@ class Trace(Protocol):
         ...
 
     @property
+    def blocked(self) -> Sequence[Event]:
+        """What waited for a lock when the run ended. For strategies that hear of events."""
+        ...
+
+    @property
+    def cut_off(self) -> Sequence[Event]:
+        """What could have gone on when the run ended. For strategies that hear of events."""
+        ...
+
+    @property
     def failed(self) -> bool:
         """Whether the run failed."""
         ...
 
 
 class Strategy(ABC):
-    """Decides what is done next. Any class with these three methods can be brought along.
+    """Decides what is done next. Any class with ``choose`` can be brought along.
 
     It is asked only where there are at least two operations to choose from. Given the same pending
     operations it must decide alike in every process: no clock, no ``hash()``, no chance but from a seed.
@@ -98,6 +115,8 @@ class Strategy(ABC):
     name = "strategy"
     #: whether the schedules it gives, once there are no more, are all that exist
     exhausts = False
+    #: whether it hears of each event
+    hears = False
 
     def begin(self) -> bool:
         """Get ready for another schedule; False where there is none left."""
@@ -106,6 +125,13 @@ class Strategy(ABC):
     @abstractmethod
     def choose(self, pending: Sequence[Operation]) -> Operation:
         """One of ``pending``, which stand in the order in which fifo would take them."""
+
+    def hear(self, event: Event, known: int) -> None:
+        """Hear what was done, and all that it touched, also where there was nothing to choose.
+
+        ``known``: how many things have been seen in the run so far.
+        """
+        del event, known
 
     def end(self, trace: Trace) -> None:
         """Hear of what came of the schedule."""
