@@ -9,7 +9,12 @@ import pytest
 _OPTIONS = (
     ("schedules", int, "N", "how many schedules a simulated test tries"),
     ("seed", int, "N", "where the chance of simulated tests comes from"),
-    ("strategy", str, "NAME", "how simulated tests search: portfolio, random, pct, pos, exhaustive, fifo"),
+    (
+        "strategy",
+        str,
+        "NAME",
+        "how simulated tests search: portfolio, random, pct, pos, exhaustive, dpor ...",
+    ),
     ("points", str, "LEVEL", "where simulated code may switch: declared, operations, statements, accesses"),
     ("replay", str, "SCHEDULE", "run simulated tests under this schedule only, as a failure printed it"),
 )

@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import Any
 
@@ -11,6 +11,7 @@ from runtime.history.guarantees import violations
 from simulators.exceptions import BrokenGuarantee
 from simulators.loops import SimulatedLoop
 from simulators.marks import Marking
+from simulators.partial_order import Event
 from simulators.schedules import Choice, Decision, Points, Runner, Schedule
 from simulators.scheduling import Abandoned
 from simulators.simulation import Simulation
@@ -37,6 +38,10 @@ class Execution:
         self._seed = simulation.seed
         self._points: Points = scheduler.points
         self._runner: Runner = runner
+        self._fine = scheduler.fine
+        #: what waited for something that others had when the run ended, and what could have gone on
+        self.blocked: Sequence[Event] = ()
+        self.cut_off: Sequence[Event] = ()
         self._made = scheduler.made
         self._steps = scheduler.steps
         self._overruns = scheduler.overruns
@@ -67,7 +72,7 @@ class Execution:
             Choice(Decision(run, str(point)), Decision(usual, str(usual_point)))
             for run, point, usual, usual_point in self._made
         )
-        return Schedule(choices, self._seed, self._points, self._runner, complete=True)
+        return Schedule(choices, self._seed, self._points, self._runner, complete=True, fine=self._fine)
 
     @property
     def steps(self) -> list[Record]:
@@ -167,6 +172,7 @@ class Executor:
         execution = Execution(simulation, strategy, self._runner)
         context = self._context.copy()
         scheduler.run(scheduler.lane("main"), lambda: context.run(self._call, execution))
+        execution.blocked, execution.cut_off = scheduler.blocked, scheduler.cut_off
         if isinstance(execution.error, KeyboardInterrupt):
             raise execution.error
         if scheduler.error is not None:

@@ -13,7 +13,7 @@ from simulators.failures import Failure, FailureFound
 from simulators.schedules import Points, Runner, Schedule
 from simulators.simulation import STEP_LIMIT
 from simulators.stacks import Stacks
-from simulators.strategies import Exhaustive, Fifo, Replay, Strategy, strategy_called
+from simulators.strategies import DPOR, Exhaustive, Fifo, Replay, Strategy, strategy_called
 
 #: schedules that a sampling strategy tries where nobody says how many
 DEFAULT_SCHEDULES = 200
@@ -202,4 +202,4 @@ def replay(
 
 
 def _limit(strategy: Strategy) -> int | None:
-    return None if isinstance(strategy, Exhaustive | Fifo | Replay) else DEFAULT_SCHEDULES
+    return None if isinstance(strategy, DPOR | Exhaustive | Fifo | Replay) else DEFAULT_SCHEDULES

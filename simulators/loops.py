@@ -4,7 +4,7 @@ import asyncio
 import asyncio.taskgroups
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
@@ -41,6 +41,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.todo: LoopTurn | None = None
         #: the turn that is being taken
         self._turn: LoopTurn | None = None
+        #: the position of the event in which that began
+        self._turn_began = -1
         #: its turns while they cannot be taken: it does not run, or stands in the middle of one
         self._held: list[LoopTurn] | None = []
         self._lanes: dict[asyncio.Task[Any], Lane] = {}
@@ -75,6 +77,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if not self._scheduler.forget(turn) and self._held is not None and turn in self._held:
             self._held.remove(turn)
 
+    @property
+    def held(self) -> Sequence[LoopTurn]:
+        """The turns that cannot be taken now."""
+        return self._held or ()
+
     def hold(self) -> None:
         """The loop stands in the middle of a turn: the others cannot be taken."""
         scheduler = self._scheduler
@@ -86,6 +93,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         ]
         for turn in held:
             scheduler.forget(turn)
+
+    def stays_taken(self) -> None:
+        """The event is over, and the turn that it began, or went on with, is not."""
+        recorder = self._scheduler.recorder
+        if recorder is not None and self._held is not None:
+            recorder.touch(self, free=recorder.index == self._turn_began)
 
     def let_go(self) -> None:
         """The loop runs again."""
@@ -129,6 +142,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             return
         self.stack.lane = turn.lane
         self._turn = turn
+        recorder = self._scheduler.recorder
+        if recorder is not None:
+            self._turn_began = recorder.index
+            recorder.begin_callback(turn)
         try:
             turn.context.run(turn.callback, *turn.args)
         except (SystemExit, KeyboardInterrupt):
@@ -139,6 +156,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             )
         finally:
             self._turn = None
+            if recorder is not None:
+                recorder.together = ()
+                if recorder.index != self._turn_began:
+                    self._scheduler.touch(self)
 
     def run_until_complete(self, future: Any) -> Any:
         """Run until the future is done; returns its result."""
@@ -227,6 +248,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 kind = "again"
         turn = LoopTurn(lane, kind, self, callback, args, context if context is not None else copy_context())
         lane.count = turn.number = lane.count + 1
+        if scheduler.recorder is not None:
+            scheduler.recorder.makes_possible(turn)
         if self._held is None:
             scheduler.put(turn)
         else:

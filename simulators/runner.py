@@ -84,7 +84,9 @@ class SimulatedTaskRunner(BaseTaskRunner):
         lane = scheduler.lane(scheduler.path_of(attempt.task_run))
         if scheduler.level >= OPERATIONS:
             attempt.report = partial(_finish, scheduler, attempt.report)
-        scheduler.spawn(lane, partial(attempt.run, "simulated"))
+        stack = scheduler.spawn(lane, partial(attempt.run, "simulated"))
+        if scheduler.recorder is not None:
+            scheduler.recorder.follows(stack, [given.task_run for given in attempt.task_run.inputs])
         if scheduler.level >= OPERATIONS:
             scheduler.pause("submit")
 

@@ -76,6 +76,8 @@ class Schedule:
     runner: Runner = "simulated"
     #: whether ``choices`` are all that were made; False: only those that deviate from fifo
     complete: bool = field(default=False, compare=False)
+    #: whether every wait was a point
+    fine: bool = False
     deviations: tuple[Choice, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +95,7 @@ class Schedule:
 
     def deviating(self, deviations: Iterable[Choice]) -> "Schedule":
         """The same, with other deviations from fifo; the rest is left to fifo."""
-        return Schedule(tuple(deviations), self.seed, self.points, self.runner)
+        return Schedule(tuple(deviations), self.seed, self.points, self.runner, fine=self.fine)
 
     def to_json(self) -> str:
         """All of it as JSON, for a file."""
@@ -109,6 +111,8 @@ class Schedule:
                 for choice in self.choices
             ],
         }
+        if self.fine:
+            body["fine"] = True
         return json.dumps({**body, "checksum": _checksum(body)}, indent=1)
 
     @classmethod
@@ -127,12 +131,15 @@ class Schedule:
         checksum = body.pop("checksum", None)
         if checksum != _checksum(body):
             raise ScheduleError("The checksum of the schedule is wrong: it was changed, or cut off")
+        fine = body.pop("fine", False)
+        if not isinstance(fine, bool):
+            raise ScheduleError(f'"fine" must be true or false, not {_shown(fine)}')
         if body.keys() != {"format", "version", "seed", "points", "runner", "complete", "choices"}:
             raise ScheduleError("The schedule has other fields than a schedule has")
         if not isinstance(body["complete"], bool):
             raise ScheduleError(f'"complete" must be true or false, not {_shown(body["complete"])}')
         choices = tuple(_choice(item) for item in _list(body["choices"]))
-        return cls(choices, *_settings(body["seed"], body["points"], body["runner"]), body["complete"])
+        return cls(choices, *_settings(body["seed"], body["points"], body["runner"]), body["complete"], fine)
 
     def __str__(self) -> str:
         packed = zlib.compress(_compact(self._outline()).encode(), 9, wbits=-15)
@@ -162,15 +169,16 @@ class Schedule:
         if not inflate.eof:
             raise ScheduleError("The token is cut off, or holds far more than a schedule")
         outline = _list(_read_json(packed.decode(errors="replace")))
-        if len(outline) != 4:
+        fine = len(outline) == 5 and outline[4] == "fine"
+        if len(outline) != 4 and not fine:
             raise ScheduleError("The token does not hold a schedule")
-        seed, points, runner, deviations = outline
+        seed, points, runner, deviations = outline[:4]
         choices = tuple(_choice(item) for item in _list(deviations))
-        return cls(choices, *_settings(seed, points, runner))
+        return cls(choices, *_settings(seed, points, runner), fine=fine)
 
     def _outline(self) -> list[Any]:
         deviations = [[str(choice.chosen), str(choice.usual)] for choice in self.deviations]
-        return [self.seed, self.points, self.runner, deviations]
+        return [self.seed, self.points, self.runner, deviations, *(["fine"] if self.fine else [])]
 
 
 def _compact(content: Any) -> str:

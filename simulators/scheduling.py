@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from simulators.alarms import Alarm, Alarms
 from simulators.exceptions import SimulatorError
+from simulators.partial_order import ANYTHING, Event
+from simulators.recording import Names, Recorder, is_blocked
 from simulators.schedules import Points
 from simulators.stacks import Carrier, Carriers
 from simulators.strategies import Operation, Strategy
@@ -67,6 +69,17 @@ class Scheduler:
     def begin(self, strategy: Strategy | None) -> None:
         """Forget the last run."""
         self._choose = strategy.choose if strategy is not None else _first
+        #: whether what was woken waits for its turn, and taking what is free is a point, at every level
+        self.fine = strategy is not None and strategy.fine
+        #: what the things that runs touch are called
+        self.names = Names()
+        #: keeps what each event touches, where the strategy wants to hear of it
+        self.recorder: Recorder | None = None
+        if strategy is not None and strategy.hears:
+            self.recorder = Recorder(strategy.hear, self.names, statements=self.level == STATEMENTS)
+        #: what waited for something that others had when the run ended, and what could have gone on
+        self.blocked: list[Event] = []
+        self.cut_off: list[Event] = []
         #: virtual seconds since the start
         self.now = 0.0
         self.lanes: dict[str, Lane] = {}
@@ -136,8 +149,11 @@ class Scheduler:
         self._root.carrier = self.carriers.here()
         self.main = main = Stack(lane, "start", job)
         self.stacks[main] = None
+        if self.recorder is not None:
+            self.recorder.begin(main)
         try:
             self._hand_over(main)
+            self._stop_recording()
             self.ending = True
             while self.stacks:
                 self._abandon(next(iter(self.stacks)))
@@ -237,6 +253,16 @@ class Scheduler:
             stack.parked = False
             self._put(stack)
 
+    def see(self, thing: object) -> None:
+        """The running code has made a thing that it may give to others."""
+        if self.recorder is not None:
+            self.names.of(thing)
+
+    def touch(self, thing: object, key: Hashable = ANYTHING, writes: bool = True, free: bool = False) -> None:
+        """The running code reads or writes a thing; ``free``: one who waits for it could have had it."""
+        if self.recorder is not None:
+            self.recorder.touch(thing, key, writes, free)
+
     def park(self, stack: Stack, waits_for: object) -> None:
         """What the stack could have gone on with is gone again: let it wait."""
         if not stack.parked and self.forget(stack):
@@ -268,7 +294,7 @@ class Scheduler:
         kind = turn.kind
         if kind == "again":
             self.later.append(turn)
-        elif kind in _VISIBLE or (kind != "callback" and self.level >= OPERATIONS):
+        elif kind in _VISIBLE or (kind != "callback" and (self.fine or self.level >= OPERATIONS)):
             self.pending.append(turn)
         else:
             self.eager.append(turn)
@@ -298,42 +324,35 @@ class Scheduler:
     def _put(self, stack: Stack) -> None:
         lane = stack.lane
         lane.count = stack.number = lane.count + 1
-        if self.level >= OPERATIONS or stack.kind in _VISIBLE:
+        if self.recorder is not None:
+            self.recorder.makes_possible(stack)
+        if self.fine or self.level >= OPERATIONS or stack.kind in _VISIBLE:
             self.pending.append(stack)
         else:
             self.eager.append(stack)
 
     def _next(self) -> Turn:
         """Whose turn it is. The root's, where the run is over."""
-        pending = self.pending
-        while True:
-            if self.eager:
-                turn = self.eager.popleft()
-                self._chosen = False
-                break
-            if pending:
-                self._chosen = True
-                if self.later:
-                    self.eager.extend(self.later)
-                    self.later.clear()
-                if len(pending) == 1:
-                    turn = pending.pop()
-                    break
-                usual = pending[0]
-                try:
-                    turn = cast("Turn", self._choose(pending))
-                    pending.remove(turn)
-                except BaseException as error:  # a strategy may raise anything
-                    self._broken = error
-                    return self._root
-                self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
-                usual.goes_on = False
-                break
+        while not self.eager and not self.pending:
             if self._ring():
-                continue
-            if not self.later:
+                if self.recorder is not None:
+                    self.recorder.let_time_pass()
+            elif self.later:
+                self.eager.append(self.later.pop(0))
+            else:
                 return self._end("deadlock")
-            self.eager.append(self.later.pop(0))
+        self._chosen = not self.eager
+        if self.eager:
+            turn = self.eager.popleft()
+        else:
+            if self.later:
+                self.eager.extend(self.later)
+                self.later.clear()
+            try:
+                turn = self._choice()
+            except BaseException as error:  # a strategy may raise anything
+                self._broken = error
+                return self._root
         turn.goes_on = False
         if self.place_of is not None and type(turn) is LoopTurn:
             turn.place = self.place_of(turn)
@@ -342,6 +361,31 @@ class Scheduler:
         )
         if len(self.steps) > self.limit:
             return self._end("livelock")
+        return turn
+
+    def _choice(self) -> Turn:
+        """What the strategy chooses, where there is a choice."""
+        pending, recorder = self.pending, self.recorder
+        usual = pending[0]
+        alone = len(pending) == 1
+        if recorder is not None:
+            loop = self.current.loop
+            if alone and usual.goes_on and loop is not None:
+                # In the middle of a loop's turn, and nobody else there who could go on: it is all one event.
+                recorder.go_on(usual)
+                return pending.pop()
+            if loop is not None:
+                loop.stays_taken()
+            recorder.finish()
+        if alone:
+            turn = pending.pop()
+        else:
+            turn = cast("Turn", self._choose(pending))
+            pending.remove(turn)
+            self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
+            usual.goes_on = False
+        if recorder is not None:
+            recorder.begin(turn)
         return turn
 
     def _ring(self, by: float = inf) -> bool:
@@ -421,6 +465,20 @@ class Scheduler:
             assert carrier is not None
             return carrier
         return self._prepare(self._next())
+
+    def _stop_recording(self) -> None:
+        recorder, self.recorder = self.recorder, None
+        if recorder is not None and self._broken is None:
+            main = self.main
+            ends = main is not None and main.ended
+            try:
+                recorder.finish(ends=ends)
+            except BaseException as error:  # a strategy may raise anything
+                self._broken = error
+                return
+            held = [turn for loop in self.loops for turn in loop.held]
+            self.blocked = [recorder.left(turn) for turn in (*filter(is_blocked, self.stacks), *held)]
+            self.cut_off = [recorder.left(turn) for turn in self.pending] if ends else []
 
     def _abandon(self, stack: Stack) -> None:
         if stack.carrier is None:

@@ -31,10 +31,14 @@ class Lane:
 class Turn:
     """Something that could be done next."""
 
-    __slots__ = ("goes_on", "kind", "lane", "number", "place", "resource", "writes")
+    __slots__ = ("awaited", "causes", "goes_on", "kind", "lane", "number", "place", "resource", "writes")
 
     def __init__(self, lane: Lane, kind: str) -> None:
         self.lane = lane
+        #: what it cannot come without having: a lock, a loop
+        self.awaited: object = None
+        #: positions of the events that made it possible, where those are recorded
+        self.causes: tuple[int, ...] = ()
         #: the source line, where those are recorded
         self.place = ""
         self.kind = kind
@@ -47,6 +51,11 @@ class Turn:
     @property
     def run(self) -> str:
         """Who."""
+        return self.lane.name
+
+    @property
+    def process(self) -> str:
+        """What comes after what it did before."""
         return self.lane.name
 
     @property
@@ -112,6 +121,8 @@ class LoopTurn(Turn):
         self.lane = lane
         self.kind = kind
         self.number = 0
+        self.awaited = loop
+        self.causes = ()
         self.resource = None
         self.writes = False
         self.goes_on = False
@@ -120,6 +131,13 @@ class LoopTurn(Turn):
         self.callback = callback
         self.args = args
         self.context = context
+
+    @property
+    def process(self) -> str:
+        """The asyncio task; a callback stands for itself."""
+        if isinstance(getattr(self.callback, "__self__", None), asyncio.Task):
+            return self.lane.name
+        return f"{self.lane.name}@{self.number}"
 
     def cancel(self) -> None:
         """Never call it."""

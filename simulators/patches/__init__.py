@@ -8,7 +8,18 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import Any
 
-from simulators.patches import chance, dates, locks, logs, loops, outside, thread_locals, threads, time
+from simulators.patches import (
+    chance,
+    dates,
+    futures,
+    locks,
+    logs,
+    loops,
+    outside,
+    thread_locals,
+    threads,
+    time,
+)
 from simulators.patches.substitution import Substitutes, substituted
 
 
@@ -19,7 +30,7 @@ def patched(allowed: Collection[str] = ()) -> Generator[None]:
     ``allowed``: what it may have of the world outside all the same, ``"sockets"`` or ``"processes"``.
     """
     everything: Substitutes = Substitutes()
-    for part in (time, dates, locks, logs, threads, thread_locals, chance, loops):
+    for part in (time, dates, locks, futures, logs, threads, thread_locals, chance, loops):
         part.substitute(everything)
     outside.substitute(everything, allowed)
     with substituted(everything):

@@ -44,6 +44,8 @@ class SimulatedLock:
         #: who waits for some time, and looks again whenever it was free
         self._timed: list[Stack] = []
         self._outside: Any = None
+        if (scheduler := scheduler_here()) is not None:
+            scheduler.see(self)
 
     @property
     def holder(self) -> str:
@@ -57,12 +59,16 @@ class SimulatedLock:
             return self._real().acquire(blocking, timeout)
         if not blocking and timeout != -1:
             raise ValueError("can't specify a timeout for a non-blocking call")
-        if not self._locked and (not self._shows or scheduler.level < OPERATIONS or scheduler.ending):
+        coarse = scheduler.level < OPERATIONS and not scheduler.fine
+        if not self._locked and (not self._shows or coarse or scheduler.ending):
             return self._take(scheduler)
         if not blocking:
-            if scheduler.level >= OPERATIONS:
+            if not coarse:
                 scheduler.pause("try to acquire", None)
-            return not self._locked and self._take(scheduler)
+            if self._locked:
+                scheduler.touch(self, writes=False)
+                return False
+            return self._take(scheduler)
         if scheduler.ending:
             raise Abandoned
         return self._wait(scheduler) if timeout < 0 else self._wait_until(scheduler, scheduler.now + timeout)
@@ -81,6 +87,8 @@ class SimulatedLock:
 
     def locked(self) -> bool:
         """Whether anybody has it."""
+        if (scheduler := scheduler_here()) is not None:
+            scheduler.touch(self, writes=False)
         return self._locked or (self._outside is not None and self._outside.locked())
 
     def __enter__(self) -> bool:
@@ -92,6 +100,7 @@ class SimulatedLock:
     def _wait(self, scheduler: Scheduler) -> bool:
         stack = scheduler.current
         self._waiting.append(stack)
+        stack.awaited = self if self._shows else None
         try:
             if self._locked:
                 scheduler.block("acquire", self)
@@ -106,6 +115,7 @@ class SimulatedLock:
         if not self._locked:
             scheduler.pause("acquire")
         while self._locked:
+            scheduler.touch(self, writes=False)
             if scheduler.now >= deadline:
                 return False
             self._timed.append(stack)
@@ -116,6 +126,8 @@ class SimulatedLock:
         return self._take(scheduler)
 
     def _take(self, scheduler: Scheduler) -> bool:
+        if self._shows:
+            scheduler.touch(self, free=True)
         self._locked = True
         self._owner = scheduler.current
         self._lane = scheduler.current.lane
@@ -124,6 +136,8 @@ class SimulatedLock:
         return True
 
     def _free(self, scheduler: Scheduler) -> None:
+        if self._shows:
+            scheduler.touch(self)
         self._locked = False
         self._owner = self._lane = None
         for stack in (*self._waiting, *self._timed):

@@ -70,7 +70,8 @@ def _start_simulated(thread: threading.Thread) -> None:
     context = scheduler.context.copy()
     stack = scheduler.spawn(lane, lambda: context.run(_live, thread))
     stack.thread = thread
-    _stacks[thread] = _Joinable(stack)
+    _stacks[thread] = joinable = _Joinable(stack)
+    scheduler.see(joinable)
     thread._ident = _ident_of(scheduler, stack)  # pyright: ignore
     _say_started(thread)
     _mark_ended(thread)
@@ -110,6 +111,9 @@ def _live(thread: threading.Thread) -> None:
         joinable.ended = True
         scheduler = scheduler_here()
         if scheduler is not None:
+            scheduler.touch(joinable)
+            if scheduler.recorder is not None:
+                scheduler.recorder.ended(joinable)
             for stack in joinable.joining:
                 scheduler.wake(stack)
 
@@ -126,13 +130,21 @@ def _join_simulated(thread: threading.Thread, timeout: float | None = None) -> N
     if not joinable.ended:
         joinable.joining.append(scheduler.current)
         scheduler.block("wait", joinable, None if timeout is None else max(timeout, 0.0))
+    elif scheduler.fine:
+        scheduler.pause("wait")
+        if scheduler.recorder is not None:
+            scheduler.recorder.comes_after_end_of(joinable)
 
 
 def _is_alive_simulated(thread: threading.Thread) -> bool:
     joinable = _stacks.get(thread)
     if joinable is None:
         return _is_alive(thread)
-    return scheduler_here() is not None and not joinable.ended
+    scheduler = scheduler_here()
+    if scheduler is None:
+        return False
+    scheduler.touch(joinable, writes=False)
+    return not joinable.ended
 
 
 def _current_simulated() -> threading.Thread:

@@ -1,6 +1,7 @@
 """Strategies: who decides what is done next, one file each."""
 
 from simulators.strategies.base import Operation, Step, Strategy, Trace
+from simulators.strategies.dpor import DPOR
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
 from simulators.strategies.pct import PCT
@@ -11,6 +12,7 @@ from simulators.strategies.registry import strategy_called
 from simulators.strategies.replay import Divergence, Replay
 
 __all__ = [
+    "DPOR",
     "PCT",
     "POS",
     "Divergence",

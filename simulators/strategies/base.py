@@ -117,6 +117,8 @@ class Strategy(ABC):
     exhausts = False
     #: whether it hears of each event
     hears = False
+    #: whether what was woken waits for its turn, and taking what is free is a point, at every level
+    fine = False
 
     def begin(self) -> bool:
         """Get ready for another schedule; False where there is none left."""

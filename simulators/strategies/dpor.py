@@ -35,10 +35,11 @@ class DPOR(Strategy):
 
     name = "dpor"
     hears = True
+    fine = True
 
     def __init__(self) -> None:
         self.exhausts = True
-        #: executions of a kind that there was already: none, where all that runs touch is known
+        #: executions that could have been spared: none, where all that runs touch is known
         self.redundant = 0
         self._order = Order()
         self._path = [_Node({}, [], 0)]
@@ -68,11 +69,13 @@ class DPOR(Strategy):
             return self._find(pending, self._again[self._depth])
         node = self._path[-1]
         if node.branches:
-            return self._find(pending, node.branches[0].event.process)
+            process = node.branches[0].event.process
+            for operation in pending:
+                if operation.process == process:
+                    return operation
         for operation in pending:
             if operation.process not in node.asleep:
                 return operation
-        self._spoilt = True
         return pending[0]
 
     def hear(self, event: Event, known: int) -> None:
@@ -86,9 +89,10 @@ class DPOR(Strategy):
         branches: list[Branch] = []
         if node.branches:
             branch = node.branches.pop(0)
-            if branch.event.process != event.process:
-                raise self._not_deterministic(branch.event.process, event.process)
-            branches = branch.branches
+            if branch.event.process == event.process:
+                branches = branch.branches
+            else:  # it waited for something that nobody knows of
+                self.exhausts = False
         self._spoilt = self._spoilt or event.process in node.asleep
         self._order.add(event)
         asleep = {

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from simulators.exceptions import SimulatorError
 from simulators.strategies.base import Strategy
+from simulators.strategies.dpor import DPOR
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
 from simulators.strategies.pct import PCT
@@ -17,6 +18,7 @@ STRATEGIES: dict[str, Callable[[int], Strategy]] = {
     "pct": PCT,
     "pos": POS,
     "exhaustive": lambda _: Exhaustive(),
+    "dpor": lambda _: DPOR(),
     "portfolio": Portfolio,
 }
 

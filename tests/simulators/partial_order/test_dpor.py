@@ -73,13 +73,26 @@ def test_the_classic_families_have_as_many_traces_as_the_literature_says(program
     assert found.executions == len(found.kinds) == traces
 
 
-def test_a_run_that_leaves_its_path_is_refused():
+@pytest.fixture
+def dpor():
+    """Has seen one execution, whose last two events can be turned round, and begun another."""
     dpor = DPOR()
     dpor.begin()
-    for name in "ab":
-        dpor.hear(Event(name, [Access("x")]), 0)
+    for event in (Event("first"), Event("a", [Access("x")]), Event("b", [Access("x")])):
+        dpor.hear(event, 0)
     dpor.end(Ended([]))
-    dpor.begin()
+    assert dpor.begin()
+    return dpor
 
+
+def test_a_run_that_leaves_its_path_is_refused(dpor):
     with pytest.raises(SimulatorError, match="not deterministic"):
         dpor.choose([Pending("c", "1"), Pending("d", "1")])
+
+
+def test_nothing_is_exhausted_where_a_branch_cannot_be_followed(dpor):
+    dpor.hear(Event("first"), 0)
+    chosen = dpor.choose([Pending("c", "1"), Pending("d", "1")])
+    dpor.hear(Event(chosen.run), 0)
+
+    assert not dpor.exhausts
