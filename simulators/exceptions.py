@@ -25,5 +25,9 @@ class Livelock(FoundFailure):
     """The run goes on for longer than any run should."""
 
 
+class Starvation(Livelock):
+    """The run goes on for longer than any run should, and somebody has waited for most of it."""
+
+
 class BrokenGuarantee(FoundFailure):
     """A history says what no history may say: a run was lost, reported twice, or took an illegal step."""

@@ -45,6 +45,8 @@ class Execution:
         self._made = scheduler.made
         self._steps = scheduler.steps
         self._overruns = scheduler.overruns
+        #: how often somebody who was passed over got a turn that no strategy decided
+        self.favours = 0
         self._flow_runs = simulation.histories.known_flow_runs
         self._changes = simulation.histories.changes
 
@@ -173,6 +175,7 @@ class Executor:
         context = self._context.copy()
         scheduler.run(scheduler.lane("main"), lambda: context.run(self._call, execution))
         execution.blocked, execution.cut_off = scheduler.blocked, scheduler.cut_off
+        execution.favours = scheduler.favours
         if isinstance(execution.error, KeyboardInterrupt):
             raise execution.error
         if scheduler.error is not None:

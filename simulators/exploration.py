@@ -123,16 +123,18 @@ def explore(
     exploration = Exploration(seed, points, chosen.name)
     seen: set[int] = set()
     outside: dict[str, None] = {}
+    exact = True
     with conditions.executor(test) as executor:
         while limit is None or exploration.executions < limit:
             if not chosen.begin():
-                exploration.complete = chosen.exhausts and not outside
+                exploration.complete = chosen.exhausts and exact
                 break
             execution = executor.run(chosen)
             chosen.end(execution)
             exploration.executions += 1
             exploration.outcomes[execution.outcome] += 1
             seen.add(execution.outline)
+            exact = exact and not execution.favours and not execution.outside_control
             outside.update(dict.fromkeys(execution.outside_control))
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)

@@ -8,6 +8,12 @@ What is visible
 A run stops at every point that the level of detail shows. Between two such points its code concerns nobody
 else, by the user's choice of ``points``: so what was woken, or has just begun, first runs up to its next
 visible point, in order and without a decision. Only then is there something to decide.
+
+What is fair
+------------
+Strategies may pass somebody over for ever, and time stands still while anything can run. Code that asks again
+and again whether something has happened yet would ask for ever. So after every ``FAIRNESS`` operations time
+goes on to the next alarm, if it stood still, and somebody who has not moved gets a turn. Nobody decides that.
 """
 
 import asyncio
@@ -94,6 +100,9 @@ class Scheduler:
         self.idents_given = self.threads_made = 0
         #: how many operations were no more than time that passed
         self.passes = 0
+        #: how often somebody got a turn for the sake of fairness alone
+        self.favours = 0
+        self._fair_at = FAIRNESS
         #: how often the clock was read since so many operations were done
         self.reads = self.read_since = 0
         #: source lines that took so long that real time was counted, and what happened there in words
@@ -154,9 +163,7 @@ class Scheduler:
         try:
             self._hand_over(main)
             self._stop_recording()
-            self.ending = True
-            while self.stacks:
-                self._abandon(next(iter(self.stacks)))
+            self._end_all()
         finally:
             self.main = None
             asyncio._set_running_loop(around)
@@ -177,10 +184,8 @@ class Scheduler:
         main = self.main
         if main is not None:
             self.stacks.pop(main, None)
-            self.ending = True
             self.current = self._root
-            while self.stacks:
-                self._abandon(next(iter(self.stacks)))
+            self._end_all()
             asyncio._set_running_loop(main.running)
             self.main = None
 
@@ -225,6 +230,7 @@ class Scheduler:
         if self.ending:
             raise Abandoned
         stack.kind = kind
+        stack.since = len(self.steps)
         stack.parked = True
         stack.waits_for = waits_for
         stack.resource = None
@@ -359,12 +365,13 @@ class Scheduler:
         self.steps.append(
             (turn.lane, turn.number, turn.kind, turn.resource, turn.writes, self.now, turn.place)
         )
-        if len(self.steps) > self.limit:
+        if len(self.steps) > self.limit and not self.ending:
             return self._end("livelock")
         return turn
 
     def _choice(self) -> Turn:
         """What the strategy chooses, where there is a choice."""
+        favoured = self._favoured() if len(self.steps) >= self._fair_at else None
         pending, recorder = self.pending, self.recorder
         usual = pending[0]
         alone = len(pending) == 1
@@ -380,12 +387,24 @@ class Scheduler:
         if alone:
             turn = pending.pop()
         else:
-            turn = cast("Turn", self._choose(pending))
+            turn = favoured or cast("Turn", self._choose(pending))
             pending.remove(turn)
-            self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
+            if favoured is None:
+                self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
             usual.goes_on = False
         if recorder is not None:
             recorder.begin(turn)
+        return turn
+
+    def _favoured(self) -> Turn | None:
+        """Who is to have a turn because others had all of them lately; None where nobody was passed over."""
+        self._fair_at = len(self.steps) + FAIRNESS
+        recent = self.steps[-FAIRNESS:]
+        if recent[0][5] == self.now and self._ring() and self.recorder is not None:
+            self.recorder.let_time_pass()
+        moved = {lane for lane, *_ in recent}
+        turn = next((turn for turn in self.pending if turn.lane not in moved), None)
+        self.favours += turn is not None
         return turn
 
     def _ring(self, by: float = inf) -> bool:
@@ -480,6 +499,15 @@ class Scheduler:
             self.blocked = [recorder.left(turn) for turn in (*filter(is_blocked, self.stacks), *held)]
             self.cut_off = [recorder.left(turn) for turn in self.pending] if ends else []
 
+    def _end_all(self) -> None:
+        """End what is left over: nothing that was to come comes any more, except what cleans up."""
+        self.ending = True
+        self.alarms = Alarms(self.forget)
+        for turns in (self.pending, self.eager, self.later):
+            turns.clear()
+        while self.stacks:
+            self._abandon(next(iter(self.stacks)))
+
     def _abandon(self, stack: Stack) -> None:
         if stack.carrier is None:
             del self.stacks[stack]
@@ -525,6 +553,9 @@ _active: Scheduler | None = None
 def _first(pending: "list[Turn]") -> Operation:
     return pending[0]
 
+
+#: operations after which somebody who was passed over gets a turn
+FAIRNESS = 10_000
 
 #: What can be seen at every level of detail, where it comes after a wait.
 _VISIBLE = frozenset({"acquire", "alarm", "sleep", "step"})

@@ -3,10 +3,11 @@
 import asyncio
 import sys
 import traceback
+from collections import Counter
 from types import FrameType
 from typing import Any
 
-from simulators.exceptions import Deadlock, Livelock
+from simulators.exceptions import Deadlock, Livelock, Starvation
 from simulators.places import frame_of_task, is_passed_over
 from simulators.scheduling import Scheduler
 from simulators.turns import Stack
@@ -19,7 +20,7 @@ _FRAMES_SHOWN = 4
 def explain(scheduler: Scheduler, why: str) -> BaseException:
     """What is to be said of a run that stands still, or goes on for ever."""
     if why == "livelock":
-        return Livelock(_going_on(scheduler))
+        return _going_on(scheduler)
     waiting = [stack for stack in scheduler.stacks if stack.parked]
     lines = ["Deadlock: nothing can go on, and no alarm is set."]
     for stack in waiting[:MOST_SHOWN]:
@@ -34,22 +35,28 @@ def explain(scheduler: Scheduler, why: str) -> BaseException:
     return Deadlock("\n".join(lines))
 
 
-def _going_on(scheduler: Scheduler) -> str:
+def _going_on(scheduler: Scheduler) -> Livelock:
     recent = scheduler.steps[-1000:]
-    counts: dict[str, int] = {}
-    for lane, *_ in recent:
-        counts[lane.name] = counts.get(lane.name, 0) + 1
-    busy = ", ".join(
-        f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: -item[1])[:5]
-    )
-    starved = sorted({turn.run for turn in scheduler.pending} - counts.keys())
+    counts = Counter(lane.name for lane, *_ in recent)
+    busy = ", ".join(f"{name} {count}" for name, count in counts.most_common(5))
     lines = [
-        f"The run has not ended after {scheduler.limit} operations and {scheduler.now:g} s of virtual time.",
+        f"the run has not ended after {scheduler.limit} operations and {scheduler.now:g} s of virtual time.",
         f"  Of the last {len(recent)} operations: {busy}",
     ]
+    if idle := sorted({turn.run for turn in scheduler.pending} - counts.keys()):
+        lines.append(f"  They could run and did not: {', '.join(idle)}")
+    starved = [stack for stack in scheduler.stacks if _is_starved(scheduler, stack)]
+    for stack in starved[:MOST_SHOWN]:
+        lines.append(f"  {stack.run} waits since operation {stack.since} for {_awaited(stack)}")
+        lines += _where(_frame_of(stack))
     if starved:
-        lines.append(f"  They could run and did not: {', '.join(starved)}")
-    return "\n".join(lines)
+        return Starvation("\n".join([f"Starvation: {lines[0]}", *lines[1:]]))
+    return Livelock("\n".join([f"Livelock: {lines[0]}", *lines[1:]]))
+
+
+def _is_starved(scheduler: Scheduler, stack: Stack) -> bool:
+    """Whether it has waited for most of the run for what others take again and again."""
+    return stack.parked and stack.kind == "acquire" and stack.since < len(scheduler.steps) / 2
 
 
 def _awaited(stack: Stack) -> str:

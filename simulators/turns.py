@@ -81,6 +81,7 @@ class Stack(Turn):
         "parked",
         "raising",
         "running",
+        "since",
         "thread",
         "waits_for",
     )
@@ -95,6 +96,8 @@ class Stack(Turn):
         self.loop: SimulatedLoop | None = None
         #: what ``asyncio.get_running_loop()`` gives there
         self.running: asyncio.AbstractEventLoop | None = None
+        #: the number of operations that were done when it began to wait
+        self.since = 0
         #: whether it waits for something
         self.parked = False
         #: what it waits for, and how that reads
