@@ -13,7 +13,7 @@ from runtime.engine.callers import Caller
 from runtime.engine.hearing import announce, call_back
 from runtime.engine.scopes import FlowRunScope
 from runtime.envelope import Attempt
-from runtime.exceptions import CrashedRun
+from runtime.exceptions import CrashedRun, WouldDeadlock
 from runtime.futures import PrefectFuture
 from runtime.history import Journal, StateChange
 from runtime.lifecycle import (
@@ -318,9 +318,24 @@ class TaskRunDriver:
             self._attempt = attempt = self._new_attempt(number)
         try:
             self._place.submit(attempt)
+        except WouldDeadlock:  # it needs a result that only this very thread could receive
+            self._environment.threads.start(
+                partial(self._submit_from_elsewhere, attempt), f"flows-{self._task_run.name}"
+            )
         except Exception as error:  # a task runner may raise anything
-            message = f"The task runner could not take the task run: {describe(error)}"
-            self.dispatch(Refused(number, message, error))
+            self._refuse(number, error)
+
+    def _submit_from_elsewhere(self, attempt: Attempt) -> None:
+        try:
+            self._place.submit(attempt)
+        except Exception as error:  # a task runner may raise anything
+            self._refuse(attempt.number, error)
+        if attempt.stopping:  # told so meanwhile
+            self._place.stop(attempt)
+
+    def _refuse(self, number: int, error: Exception) -> None:
+        message = f"The task runner could not take the task run: {describe(error)}"
+        self.dispatch(Refused(number, message, error))
 
     def _new_attempt(self, number: int) -> Attempt:
         return Attempt(

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -291,21 +292,46 @@ def test_a_cancelled_task_that_waits_for_a_slot_never_runs(one_slot, ledger, gat
     assert len(ledger.lines) == 1
 
 
-def test_a_worker_that_is_stopped_for_a_while_goes_on(doomed, ledger, gate):
+@contextmanager
+def stopped(pid):
+    """The process stands still for the length of the block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.soak)])
+def test_a_worker_that_is_stopped_for_a_while_goes_on(doomed, ledger, gate, seconds):
     def submit():
         future = waits.submit(ledger, gate)
         until(lambda: future.get_state().is_running())
-        pid = int(ledger.lines[0])
-        os.kill(pid, signal.SIGSTOP)
-        gate.open()
-        state = future.wait(3)
-        os.kill(pid, signal.SIGCONT)
-        assert state is None
+        with stopped(int(ledger.lines[0])):
+            gate.open()
+            assert future.wait(seconds) is None
         return [future]
 
     (state,) = states_of(doomed(), submit)
 
     assert state.is_completed()
+    assert len(ledger.lines) == 1
+
+
+def test_what_a_stopped_worker_says_too_late_changes_nothing(doomed, ledger, gate, observe):
+    @flow(task_runner=doomed(n_workers=1))
+    def gives_up():
+        late = waits.with_options(timeout_seconds=1).submit(ledger, gate)
+        until(lambda: late.get_state().is_running())
+        with stopped(int(ledger.lines[0])):
+            gate.open()
+            late.wait()
+        return add.submit(1).result()
+
+    observed = observe(gives_up)
+
+    assert observed.result == 2
+    assert observed.history["waits-0"].names == ["Pending", "Running", "TimedOut"]
     assert len(ledger.lines) == 1
 
 
@@ -336,3 +362,24 @@ def test_futures_of_another_runner_arrive_as_values(threads, processes):
         return inner(add.submit(1)), add.submit(elsewhere).result()
 
     assert outer() == (3, 12)
+
+
+def test_a_large_result_of_another_cluster_is_waited_for(threads, processes, gate):
+    @task
+    def large(gate):
+        gate.wait()
+        return bytes(10_000)
+
+    @flow(task_runner=DaskTaskRunner(cluster=processes))
+    def outer():
+        elsewhere = large.submit(gate)
+
+        @flow(task_runner=DaskTaskRunner(cluster=threads))
+        def inner():
+            length = task(len).submit(elsewhere)
+            gate.open()
+            return length.result()
+
+        return inner()
+
+    assert outer() == 10_000

@@ -11,7 +11,7 @@ import pytest
 
 from runtime import flow, task
 from runtime.exceptions import NotSerializable
-from runtime.task_runners import ConcurrentTaskRunner, RayTaskRunner, remote_options
+from runtime.task_runners import ConcurrentTaskRunner, DaskTaskRunner, RayTaskRunner, remote_options
 from tests.runtime.task_runners.ray.conftest import states_of, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -330,6 +330,24 @@ def test_two_runners_in_one_process_use_one_ray(ray_task_runner):
         return process.submit().result()
 
     assert all(number != os.getpid() for number in outer())
+
+
+def test_dask_and_ray_in_one_process_take_each_other_s_futures(ray_task_runner):
+    local = {"processes": False, "n_workers": 1, "dashboard_address": "127.0.0.1:0"}
+
+    @flow(task_runner=DaskTaskRunner(cluster_kwargs=local))
+    def on_dask():
+        first = same.submit([1] * 10_000)
+
+        @flow(task_runner=ray_task_runner)
+        def on_ray():
+            second = same.submit(first)
+            return 0, second
+
+        _, second = on_ray()
+        return same.submit([second]).result()
+
+    assert on_dask() == [[1] * 10_000]
 
 
 def test_another_address_than_that_of_the_running_ray_crashes_the_flow(ray_task_runner):
