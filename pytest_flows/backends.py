@@ -1,8 +1,7 @@
 """Task runners by name, and how one of them takes the place of what flows declare."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
 
 import pytest
 
@@ -31,15 +30,22 @@ class Backends:
     """The task runners of a session. What they run on is started when it is first asked for, and once.
 
     The first of ``names`` is in use where nothing else is said. Raises ``pytest.UsageError`` for a name
-    that no task runner has.
+    that no task runner has. ``custom`` may bring a task runner of the suite's own.
     """
 
-    def __init__(self, names: Sequence[str], modules: Callable[[], Iterable[ModuleType]]) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        shared: Shared,
+        custom: Callable[[str], BaseTaskRunner | None],
+    ) -> None:
         for name in names:
             _check(name)
+        self._custom = custom
         self._runners: dict[str, BaseTaskRunner] = {}
+        self._customs: dict[str, BaseTaskRunner | None] = {}
         #: what task runners of the session run tasks on
-        self.shared = Shared(modules)
+        self.shared = shared
         self._selection = _Selection(self, names[0] if names else DECLARED)
         plugins().register(self._selection)
 
@@ -51,6 +57,11 @@ class Backends:
         if name == DECLARED:
             return ConcurrentTaskRunner()
         _check(name)
+        if name not in self._customs:
+            self._customs[name] = self._custom(name)
+        custom = self._customs[name]
+        if custom is not None:
+            return custom
         if name in _ON_SHARED:
             return self.shared.task_runner(name)
         if name not in self._runners:

@@ -6,6 +6,8 @@ from typing import Any, cast
 
 from distributed import LocalCluster
 
+from runtime.task_runners.dask.environment import environment_kept
+
 _SETTINGS: dict[str, Any] = {
     "n_workers": 2,
     "threads_per_worker": 2,
@@ -24,7 +26,7 @@ _SETTINGS: dict[str, Any] = {
 def dask_cluster(**settings: Any) -> Generator[LocalCluster]:
     """A Dask cluster on this machine, of two workers in threads of this process where not said otherwise."""
     make = cast("type[AbstractContextManager[LocalCluster]]", LocalCluster)  # pyright infers it async
-    with make(**{**_SETTINGS, **settings}) as cluster:
+    with environment_kept(), make(**{**_SETTINGS, **settings}) as cluster:
         yield cluster
 
 

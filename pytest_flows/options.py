@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from pytest_flows.leak_options import add_leak_option
 from pytest_flows.simulation_options import add_simulation_options
 
 #: what task runner a flow has by itself
@@ -24,6 +25,7 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini("task_runner", "the same as --task-runner", type="string", default="")
     add_simulation_options(parser, group)
+    add_leak_option(parser, group)
 
 
 def chosen_names(config: pytest.Config) -> list[str]:

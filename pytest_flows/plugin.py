@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_flows import hookspecs
 from pytest_flows.homes import move_home
+from pytest_flows.leak_options import begin_watch, check_leak_option, end_watch, forgiven, report_leaks
 from pytest_flows.multiplying import MARKER, SIMULATE_MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
 from pytest_flows.replays import report_replays
@@ -32,8 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks that suites may implement."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make our markers known, and leave the developer's own files alone."""
+    check_leak_option(config)
     move_home(config)
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", SIMULATE_MARKER)
@@ -57,9 +65,29 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     note_unmultiplied(session.config, session.items)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Remember what was there before the test."""
     note_flow_runs(item)
+    begin_watch(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: "pytest.FixtureDef[Any]", request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Let fixtures that several tests share keep what they start."""
+    if fixturedef.scope == "function":
+        return (yield)
+    with forgiven(request.config):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+    """See what the test has left, when all of its fixtures have ended."""
+    yield
+    end_watch(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -109,9 +137,10 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:
-    """List the schedules that failed, and the tests that could not be multiplied."""
+    """List schedules that failed, tests that could not be multiplied, and what tests left behind."""
     report_replays(terminalreporter)
     report_unmultiplied(terminalreporter)
+    report_leaks(terminalreporter)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_flows.leak_options import forgiven
 from pytest_flows.options import chosen_names
 
 if TYPE_CHECKING:
@@ -19,8 +20,13 @@ def backends_of(config: pytest.Config) -> "Backends":
     """The task runners of the session, closed at its end. Raises ``UsageError`` for unknown names."""
     if _BACKENDS not in config.stash:
         from pytest_flows.backends import Backends
+        from pytest_flows.shared import Shared
 
-        config.stash[_BACKENDS] = backends = Backends(chosen_names(config), lambda: _modules(config))
+        config.stash[_BACKENDS] = backends = Backends(
+            chosen_names(config),
+            Shared(lambda: _modules(config), lambda: forgiven(config)),
+            lambda name: config.hook.pytest_flows_task_runner(config=config, name=name),
+        )
         config.add_cleanup(backends.close)
     return config.stash[_BACKENDS]
 

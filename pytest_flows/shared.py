@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,11 +21,17 @@ class Shared:
     """Starts what is asked for, once, and ends it with the session.
 
     ``modules`` tells which modules are the suite's own: their code travels as it is, since workers could
-    not import it, or would import something else.
+    not import it, or would import something else. What is started in a ``lasting()`` block is for more than
+    one test.
     """
 
-    def __init__(self, modules: Callable[[], Iterable[ModuleType]]) -> None:
+    def __init__(
+        self,
+        modules: Callable[[], Iterable[ModuleType]],
+        lasting: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._modules = modules
+        self._lasting = lasting
         self._session = ExitStack()
         self._dask = ExitStack()
         self._cluster: LocalCluster | None = None
@@ -34,11 +40,12 @@ class Shared:
 
     def dask_cluster(self) -> "LocalCluster":
         """The Dask cluster of the session."""
-        from pytest_flows.clusters import dask_cluster
-
         self.send_modules()
         if self._cluster is None:
-            self._cluster = self._dask.enter_context(dask_cluster())
+            with self._lasting():
+                from pytest_flows.clusters import dask_cluster
+
+                self._cluster = self._dask.enter_context(dask_cluster())
         return self._cluster
 
     def renew_dask_cluster(self) -> None:
@@ -47,16 +54,18 @@ class Shared:
 
         if self._cluster is not None and not is_untouched(self._cluster):
             self._cluster = None
-            self._dask.close()
+            with self._lasting():
+                self._dask.close()
 
     def ray(self) -> "RayTaskRunner":
         """The task runner that keeps the Ray of the session; others find it and use it."""
-        from runtime.task_runners import RayTaskRunner
-
         self.send_modules()
         if self._ray is None:
-            self._ray = RayTaskRunner(init_kwargs=_RAY_SETTINGS)
-            self._session.enter_context(self._ray.start())
+            with self._lasting():
+                from runtime.task_runners import RayTaskRunner
+
+                self._ray = RayTaskRunner(init_kwargs=_RAY_SETTINGS)
+                self._session.enter_context(self._ray.start())
         return self._ray
 
     def task_runner(self, name: str) -> BaseTaskRunner:

@@ -87,8 +87,10 @@ class Simulate:
             return exploration
         failure = exploration.failures[0]
         token = str(failure.shrunk)
+        line = command(self._item, token)
         keep(self._item, token)
-        self._item.add_report_section("call", "schedule", f"{failure}\n\n{command(self._item, token)}")
+        self._item.add_report_section("call", "schedule", f"{failure}\n\n{line}")
+        self._item.ihook.pytest_flows_schedule_failed(item=self._item, failure=failure, command=line)
         raise FailureFound(failure) from failure.error
 
 

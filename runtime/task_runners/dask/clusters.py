@@ -16,6 +16,7 @@ from distributed import LocalCluster, Scheduler, performance_report
 
 from runtime.logging import ENGINE
 from runtime.settings import current_settings
+from runtime.task_runners.dask.environment import environment_kept
 from runtime.task_runners.dask.patience import Client, Nanny
 from runtime.task_runners.dask.scheduler import OneAttempt
 
@@ -51,9 +52,10 @@ def temporary_cluster(
     if kind is LocalCluster:
         refuse_unguarded_main()
         _fill_in(kwargs)
-    with config.set({"distributed.scheduler.allowed-failures": 0}), _handlers_kept():
-        cluster = kind(**kwargs)
-    with cluster:
+    with ExitStack() as stack:
+        stack.enter_context(environment_kept())
+        with config.set({"distributed.scheduler.allowed-failures": 0}), _handlers_kept():
+            cluster = stack.enter_context(kind(**kwargs))
         if adapt_kwargs:
             cluster.adapt(**adapt_kwargs)
         if link := str(getattr(cluster, "dashboard_link", None) or ""):

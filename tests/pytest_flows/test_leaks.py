@@ -1,0 +1,200 @@
+"""What a test leaves behind is reported with who made it, and can be an error."""
+
+from collections.abc import Callable
+
+import pytest
+
+SUITE = """
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+
+import pytest
+
+from runtime import flow, task
+
+@task
+def nothing():
+    pass
+
+@flow
+def runs():
+    nothing.submit()
+
+kept = []
+
+def serve():
+    server = socket.create_server(("127.0.0.1", 0))
+    kept.append(server)
+
+def sleep():
+    kept.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE))
+
+def wait():
+    stop = threading.Event()
+    kept.append(stop)
+    threading.Thread(target=stop.wait, name="waiter", daemon=True).start()
+"""
+
+STOP = """
+@pytest.fixture(scope="session", autouse=True)
+def ended():
+    yield
+    for each in kept:
+        if isinstance(each, threading.Event):
+            each.set()
+        elif isinstance(each, subprocess.Popen):
+            each.communicate()
+        elif hasattr(each, "close"):
+            each.close()
+"""
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
+    """Runs tests that may leave something."""
+
+    def run(tests: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_it=SUITE + STOP + tests)
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+
+    return run
+
+
+LEAKS = {
+    "thread": ("wait()", "thread 'waiter', from *test_it.py:*, in wait"),
+    "process": ("sleep()", "process * (*), from *test_it.py:*, in sleep"),
+    "port": ("serve()", "port *, from *test_it.py:*, in serve"),
+    "folder": ("tempfile.mkdtemp()", "folder *, from *test_it.py:*, in test_leaks"),
+    "variable": ("os.environ['LEFT'] = '1'", "variable LEFT is '1', from *test_it.py:*, in test_leaks"),
+    "lost variable": ("del os.environ['HOME']", "variable HOME is gone, from *test_it.py:*, in test_leaks"),
+    "working folder": ("os.chdir('/')", "working folder is /, from *test_it.py:*, in test_leaks"),
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_what_is_left_is_listed_with_its_creator(suite, leak: str) -> None:
+    code, told = LEAKS[leak]
+
+    result = suite(f"def test_leaks(): {code}\n\ndef test_next(): pass")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*= left behind =*", f"test_it.py::test_leaks: {told}"])
+    result.stdout.no_fnmatch_line("test_it.py::test_next: *")
+
+
+def test_what_is_left_can_be_an_error(suite) -> None:
+    result = suite("def test_leaks(): wait()\n\ndef test_next(): pass", "--flows-leaks=error")
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at teardown of test_leaks*", "The test leaves behind", "thread 'waiter'*"]
+    )
+
+
+def test_the_configuration_file_can_make_it_an_error(suite, pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nflows_leaks = error")
+
+    suite("def test_leaks(): wait()\n\ndef test_next(): pass").assert_outcomes(passed=2, errors=1)
+
+
+def test_a_mode_that_is_none_is_refused(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nflows_leaks = loud")
+
+    result = pytester.runpytest()
+
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*flows_leaks = loud: expected off, report, error"])
+
+
+def test_nobody_looks_where_it_is_switched_off(suite) -> None:
+    result = suite("def test_leaks(): wait()\n\ndef test_next(): pass", "--flows-leaks=off")
+
+    result.stdout.no_fnmatch_line("*left behind*")
+
+
+def test_fixtures_that_tests_share_keep_what_they_start(suite) -> None:
+    result = suite(
+        """
+@pytest.fixture(scope="module")
+def shared():
+    wait()
+    sleep()
+    serve()
+    tempfile.mkdtemp()
+    os.environ["LEFT"] = "1"
+    yield
+    del os.environ["LEFT"]
+
+def test_first(shared): pass
+
+def test_second(shared): pass
+""",
+        "--flows-leaks=error",
+    )
+
+    result.assert_outcomes(passed=2)
+
+
+def test_what_a_test_ends_itself_is_no_leak(suite) -> None:
+    result = suite(
+        """
+def test_ends(monkeypatch, tmp_path):
+    monkeypatch.setenv("LEFT", "1")
+    monkeypatch.chdir(tmp_path)
+    runs()
+    thread = threading.Thread(target=runs)
+    thread.start()
+    with tempfile.TemporaryDirectory(), socket.create_server(("127.0.0.1", 0)):
+        pass
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    sleep()
+    kept.pop().communicate()
+""",
+        "--flows-leaks=error",
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+def test_a_suite_may_forgive(suite, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        def pytest_flows_leaked(item, leaks):
+            leaks[:] = [leak for leak in leaks if leak.kind != "thread"]
+        """
+    )
+
+    result = suite("def test_leaks(): wait()\n\ndef test_next(): pass", "--flows-leaks=error")
+
+    result.assert_outcomes(passed=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_clusters_of_the_session_are_no_leak(suite) -> None:
+    result = suite(
+        """
+from runtime.task_runners import DaskTaskRunner
+
+def test_first(): runs()
+
+def test_second(): runs()
+
+@pytest.mark.task_runners("dask")
+def test_own_cluster(dask_cluster_factory):
+    cluster = dask_cluster_factory(n_workers=1, processes=True)
+    runs.with_options(task_runner=DaskTaskRunner(cluster=cluster))()
+
+@pytest.mark.task_runners("dask")
+def test_temporary_cluster():
+    runs.with_options(task_runner=DaskTaskRunner(cluster_kwargs={"n_workers": 1}))()
+""",
+        "--flows-leaks=error",
+        "--task-runner=all",
+    )
+
+    result.assert_outcomes(passed=12)
