@@ -32,13 +32,13 @@ from runtime.exceptions import CrashedRun
 from runtime.lifecycle import Lost, describe
 from runtime.logging import ENGINE
 from runtime.remote import Message, hear
-from runtime.remote.messages import ADOPTED, CACHED, RETURNED
+from runtime.remote.values import INLINE_LIMIT
 from runtime.runs import TaskRun
 from runtime.task_runners.ray.endings import ended
 from runtime.task_runners.ray.instances import RayInstance
-from runtime.task_runners.ray.native import ray
+from runtime.task_runners.ray.native import cancel, ray
 from runtime.task_runners.ray.results import RayResult
-from runtime.task_runners.ray.worker import Mailbox
+from runtime.task_runners.ray.worker import WITH_VALUE, Mailbox
 
 _SHORTEST = 0.001
 _LONGEST = 0.05
@@ -60,7 +60,6 @@ _WINDOW = 64
 #: From so many references on, there are others to be ready soon after the first.
 _MANY = 8
 _NO_MAIL: list[Any] = []
-_WITH_VALUE = frozenset({RETURNED, CACHED, ADOPTED})
 
 
 class Flight:
@@ -130,6 +129,8 @@ class Flights:
         self._latest: dict[UUID, Flight] = {}
         self._held: list[Flight] = []
         self._stopped: deque[Flight] = deque()
+        #: the last small report that has come
+        self._arrived_last: Any = None
         self._results: WeakSet[RayResult] = WeakSet()
         #: where the window of this round begins
         self._turn = 0
@@ -182,7 +183,7 @@ class Flights:
         """Interrupt an attempt, and end its worker if it takes no notice."""
         if not flight.over:
             flight.overdue = time.monotonic() + _GRACE
-            ray.cancel(flight.report, force=False)
+            cancel(flight.report, force=False, arrived=self._arrived_last)
             self._stopped.append(flight)
         if not flight.confirmed:
             self._do(partial(self._drop, flight))
@@ -193,7 +194,7 @@ class Flights:
         if self.instance.lost is not None:
             return
         for flight in self._waited_for.values():  # told to stop, and have not yet
-            ray.cancel(flight.report, force=True)
+            cancel(flight.report, force=True, arrived=self._arrived_last)
         if self.instance.ours:
             for result in list(self._results):
                 with suppress(CrashedRun):
@@ -275,6 +276,7 @@ class Flights:
             otherwise()
             return
         flight.confirmed = True
+        flight.upstream = []
         messages, flight.kept_back = flight.kept_back, []
         for message in messages:
             self._hear(flight, message)
@@ -332,6 +334,8 @@ class Flights:
         if isinstance(report, Exception):
             self._finish(flight, report)
             return
+        if len(report) <= INLINE_LIMIT:
+            self._arrived_last = flight.report
         sent, messages = pickle.loads(report)  # noqa: S301 - written by our own worker
         if sent > flight.heard:
             flight.held = (sent, messages, time.monotonic() + _MAIL_LIMIT)
@@ -375,12 +379,13 @@ class Flights:
                 self._hear_last(flight, messages)
 
     def _hear_last(self, flight: Flight, messages: list[Any]) -> None:
+        flight.over = True  # first: those downstream are told to stop while this is heard
         for message in messages:
             self._hear(flight, Message(*message))
         self._finish(flight, None)
 
     def _hear(self, flight: Flight, message: Message) -> None:
-        if message.kind in _WITH_VALUE:
+        if message.kind in WITH_VALUE:
             flight.has_value = not (flight.attempt.stopping or flight.dropped)
         if flight.confirmed:
             hear(flight.attempt, message, partial(self._kept, flight))
@@ -397,7 +402,7 @@ class Flights:
         while self._stopped and cast("float", self._stopped[0].overdue) <= time.monotonic():
             flight = self._stopped.popleft()
             if flight.report in self._waited_for:
-                ray.cancel(flight.report, force=True)
+                cancel(flight.report, force=True, arrived=self._arrived_last)
 
 
 def _report_or_error(ref: Any) -> bytes | Exception:

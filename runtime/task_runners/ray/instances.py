@@ -48,6 +48,8 @@ class RayInstance:
         self._init_kwargs = init_kwargs
         #: whether we connected to it, and are to disconnect
         self.ours = not ray.is_initialized()
+        #: whether anybody may look at its tasks: a private one has no dashboard, unless asked for
+        self.shows_tasks = not self.ours or address is not None or bool(init_kwargs.get("include_dashboard"))
         #: why it cannot be used any more
         self.lost: str | None = None
         #: hears why Ray is lost, on Ray's own thread; must not call Ray, and see to it that nobody does

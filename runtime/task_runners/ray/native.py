@@ -88,6 +88,24 @@ def listen_on_loopback(wanted: bool) -> bool:
     return before
 
 
+def cancel(ref: Any, *, force: bool, arrived: Any) -> None:
+    """Cancel the task that makes ``ref``, soon. ``arrived``: any small result that has come, if one has.
+
+    Ray ends this whole process where one thread cancels a task while another one hears of its end ("Tried to
+    complete task that was not pending", seen in 2.60). So it is done on the thread that hears: there
+    Ray calls back about small results.
+    """
+
+    def called_back(result: object) -> None:
+        del result
+        ray.cancel(ref, force=force)
+
+    if arrived is None or client_address() is not None:  # the server of Ray Client cancels for us
+        called_back(None)
+    else:
+        arrived._on_completed(called_back)
+
+
 def start_nothing_by_accident() -> None:
     """Calls to Ray that come after its end raise from now on. They would start another Ray."""
     cast("Any", auto_init_hook).enable_auto_connect = False

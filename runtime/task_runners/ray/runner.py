@@ -10,7 +10,7 @@ from uuid import uuid4
 from runtime.envelope import Attempt
 from runtime.futures import PrefectFuture
 from runtime.lifecycle import Lost, Refused, describe
-from runtime.remote import Packer, RemoteResult
+from runtime.remote import Packer, Parcel, RemoteResult
 from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.ray.flights import Flight
 from runtime.task_runners.ray.options import options_in
@@ -104,11 +104,7 @@ class RayTaskRunner(BaseTaskRunner):
             [_brought(handle) for handle in packed.upstream],
             told_at_once=told_at_once,
         )
-        function = _functions.get(packed.definition.key)
-        if function is None:
-            function = _remembered(
-                packed.definition.key, remote_function(packed.definition, attempt.call.definition.name)
-            )
+        function = self._function(packed.definition, attempt.call.definition.name)
         options = options_in(attempt.context)
         if options:
             function = function.options(**options)
@@ -124,6 +120,16 @@ class RayTaskRunner(BaseTaskRunner):
         attempt.handle = flight
         if attempt.stopping:  # since before there was anything to stop
             flights.cancel(flight)
+
+    def _function(self, definition: Parcel, name: str) -> Any:
+        shown = self._flights.instance.shows_tasks
+        function = _functions.get((definition.key, shown))
+        if function is None:
+            while len(_functions) >= _FUNCTIONS_KEPT:
+                _functions.pop(next(iter(_functions)), None)
+            function = remote_function(definition, name, shown=shown)
+            _functions[definition.key, shown] = function
+        return function
 
     def _refer(self, future: "PrefectFuture[Any]") -> "Flight | RemoteResult | None":
         """An upstream run under way, or its result, as this Ray has it; None for a value from elsewhere."""
@@ -160,16 +166,10 @@ def _objects(handles: "list[Flight | RayResult]") -> Generator[Any]:
             yield handle.ref
 
 
-def _remembered(key: str, function: Any) -> Any:
-    while len(_functions) >= _FUNCTIONS_KEPT:
-        _functions.pop(next(iter(_functions)), None)
-    _functions[key] = function
-    return function
-
-
 #: Attempts of many runners may come to the same worker, and those of many drivers to the same mailbox.
 _PROCESS = uuid4().hex
 _ids = count()
 _FUNCTIONS_KEPT = 512
-#: By the key of the task's code. For all flows of this process: Ray's own table must not grow with them.
-_functions: dict[str, Any] = {}
+#: By the key of the task's code, and whether its runs are shown. For all flows of this process: Ray's own
+#: table must not grow with them.
+_functions: dict[tuple[str, bool], Any] = {}

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Self
 
-from runtime.remote import Message, Parcel, run
+from runtime.remote import Message, Parcel, Unusable, run
 from runtime.remote.messages import CACHED, RETURNED
 from runtime.task_runners.ray.native import ray
 
@@ -26,14 +26,20 @@ Report = tuple[int, list[tuple[str | bytes, ...]]]
 #: How many of the two objects that an attempt returns Ray brings to one downstream.
 VALUE, BOTH = 1, 2
 
-_WITH_SMALL_VALUE = frozenset({RETURNED, CACHED})
+#: Messages that come with a value for attempts that went ahead.
+WITH_VALUE = frozenset({RETURNED, CACHED})
+
 _PATIENCE = 0.01
 _PAUSE = 0.02
 _IDLE = 1.0
 
 
-def remote_function(definition: Parcel, name: str) -> Any:
-    """The Ray function that makes attempts of one task. Ray sends it to each worker once."""
+def remote_function(definition: Parcel, name: str, *, shown: bool) -> Any:
+    """The Ray function that makes attempts of one task. Ray sends it to each worker once.
+
+    ``shown``: whether Ray is to keep a record of each call, for its dashboard; that is a tenth of what
+    a call costs.
+    """
     key, body = definition
 
     def attempt(call: bytes, *values: Any) -> tuple[Any, bytes]:
@@ -41,7 +47,7 @@ def remote_function(definition: Parcel, name: str) -> Any:
 
     attempt.__name__ = attempt.__qualname__ = name
     # Ray's own retries are off: flows see to that, and an attempt runs once.
-    return ray.remote(num_returns=2, max_retries=0, retry_exceptions=False)(attempt)
+    return ray.remote(num_returns=2, max_retries=0, retry_exceptions=False, enable_task_events=shown)(attempt)
 
 
 def pack_call(
@@ -70,8 +76,11 @@ def make(key: str, definition: bytes, packed: bytes, brought: tuple[Any, ...]) -
         last, value = run(call, values, parcels.__getitem__, _this_worker(), line.tell)
     sent, messages = line.rest()
     messages.append(tuple(last))
-    small = last.body and last.kind in _WITH_SMALL_VALUE
-    return None if small else value, pickle.dumps((sent, messages), protocol=5)
+    if last.kind not in WITH_VALUE:
+        value = Unusable()  # also for a state that was returned: only the driver knows what it counts for
+    elif last.body:
+        value = None
+    return value, pickle.dumps((sent, messages), protocol=5)
 
 
 def _values(upstream: list[bytes | int], brought: Iterator[Any]) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from runtime import allow_failure, flow, task
-from runtime.states import Completed
+from runtime.states import Completed, Failed
 from runtime.task_runners.ray import sharing
 from tests.runtime.task_runners.ray.conftest import states_of, until
 
@@ -21,6 +21,11 @@ def opened(gate, value):
 @task
 def note(ledger, value):
     ledger.write(len(value))
+    return value
+
+
+@task
+def same(value):
     return value
 
 
@@ -56,7 +61,7 @@ def test_values_of_any_size_go_ahead(ray_task_runner, ledger, gate, size):
     assert [state.result() for state in states] == [b"x" * size] * 3
 
 
-def test_the_data_of_a_state_that_a_task_returns_goes_ahead(ray_task_runner, ledger, gate):
+def test_the_data_of_a_state_that_a_task_returns_arrives(ray_task_runner, ledger, gate):
     @task
     def returns_a_state(gate):
         gate.wait()
@@ -74,7 +79,7 @@ def test_the_data_of_a_state_that_a_task_returns_goes_ahead(ray_task_runner, led
     assert ledger.lines == ["4"]
 
 
-@pytest.mark.parametrize("how", ["raises", "dies"])
+@pytest.mark.parametrize("how", ["raises", "returns", "dies"])
 def test_what_went_ahead_is_made_again_after_a_retry_upstream(ray_task_runner, ledger, gate, tmp_path, how):
     @task(retries=1)
     def fails_once(gate, place, how):
@@ -83,6 +88,8 @@ def test_what_went_ahead_is_made_again_after_a_retry_upstream(ray_task_runner, l
             place.touch()
             if how == "dies":
                 os._exit(1)
+            if how == "returns":
+                return Failed("once", data="unusable")
             raise ValueError("once")
         return "value"
 
@@ -137,6 +144,25 @@ def test_what_went_ahead_is_cancelled_without_its_upstream(ray_task_runner, ledg
 
     assert [state.name for state in states] == ["Completed", "Cancelled"]
     assert ledger.lines == []
+
+
+def test_a_task_that_is_cancelled_as_it_ends_does_not_end_the_process(ray_task_runner, gate):
+    """Ray ends it where it is asked to cancel a task while it hears of its end."""
+
+    def submit():
+        gate.open()
+        futures = []
+        for _ in range(50):
+            futures += [opened.submit(gate, 1)]
+            futures += [same.submit(futures[-1]), same.submit(futures[-1])]
+            until(lambda: futures[-3].get_state().is_final())
+            futures[-1].cancel()
+            futures[-2].cancel()
+        return futures
+
+    states = states_of(ray_task_runner, submit)
+
+    assert {state.name for state in states} <= {"Completed", "Cancelled"}
 
 
 def test_nothing_is_kept_of_what_went_ahead(ray_task_runner, ledger, gate):
