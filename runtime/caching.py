@@ -9,6 +9,7 @@ from runtime.context import TaskRunContext
 from runtime.logging import ENGINE
 from runtime.policies import RunPolicy
 from runtime.results import ResultError, StoredResult, current_result_storage
+from runtime.settings import current_settings
 
 
 def cache_key(policy: RunPolicy, context: TaskRunContext, parameters: dict[str, Any]) -> str | None:
@@ -36,6 +37,29 @@ def keep(key: str, value: Any, policy: RunPolicy, now: float) -> None:
         current_result_storage().write(key, StoredResult(value, expires))
     except ResultError as error:
         ENGINE.warning("Not cached under %r: %s", key, error)
+
+
+def persists(policy: RunPolicy) -> bool:
+    """Whether the results of a task's runs outlive the process."""
+    return policy.persist_result or current_settings().persist_results
+
+
+def result_key(context: TaskRunContext, code_hash: str) -> str | None:
+    """The key of a task run's own result: another one as soon as its code or its parameters are others.
+
+    None for parameters that cannot be pickled.
+    """
+    inputs = task_input_hash(context, context.parameters)
+    run = context.task_run
+    return None if inputs is None else f"run/{run.flow_run_id}/{run.short_name}/{code_hash}/{inputs}"
+
+
+def persist(key: str, value: Any) -> None:
+    """Keep a run's own result. One that cannot be kept is logged: the task runs again where it is resumed."""
+    try:
+        current_result_storage().write(key, StoredResult(value))
+    except ResultError as error:
+        ENGINE.warning("Not kept for a resumed run: %s", error)
 
 
 def task_input_hash(context: TaskRunContext, parameters: dict[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from contextvars import Context
 from typing import Any
 
-from runtime.caching import cache_key, cached, keep
+from runtime.caching import cache_key, cached, keep, persist, persists, result_key
 from runtime.clocks import Clock
 from runtime.context import TASK_RUN, TaskRunContext
 from runtime.futures import PrefectFuture
@@ -146,6 +146,13 @@ class Attempt:
             log_prints=self.log_prints,
         )
         TASK_RUN.set(context)
+        own_key = None
+        if self.task_run.flow_run_id is not None and persists(policy):
+            own_key = result_key(context, call.definition.code_hash)
+            if own_key is not None and self.run_count > 1:
+                found = cached(own_key, self.clock.time())
+                if found is not None:
+                    return Returned(self.number, found.value, cached=True)
         key = None
         if policy.cache_key_fn is not None:
             key = cache_key(policy, context, context.parameters)
@@ -153,13 +160,15 @@ class Attempt:
                 found = cached(key, self.clock.time())
                 if found is not None:
                     return Returned(self.number, found.value, cached=True)
-        return _Prepared(args, kwargs, key)
+        return _Prepared(args, kwargs, key, own_key)
 
     def _returned(self, prepared: "_Prepared", value: Any) -> TaskRunEvent:
         if isinstance(value, State):
             return Returned(self.number, value, retriable=not value.is_failed() or self._is_retriable(value))
         if prepared.cache_key is not None:
             keep(prepared.cache_key, value, self.call.definition.policy, self.clock.time())
+        if prepared.result_key is not None:
+            persist(prepared.result_key, value)  # before anybody hears that the run has completed
         return Returned(self.number, value)
 
     def _raised(self, error: BaseException) -> TaskRunEvent:
@@ -179,12 +188,15 @@ class Attempt:
 
 
 class _Prepared:
-    __slots__ = ("args", "cache_key", "kwargs")
+    __slots__ = ("args", "cache_key", "kwargs", "result_key")
 
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any], cache_key: str | None) -> None:
+    def __init__(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], cache_key: str | None, result_key: str | None
+    ) -> None:
         self.args = args
         self.kwargs = kwargs
         self.cache_key = cache_key
+        self.result_key = result_key
 
 
 def _value_of(future: "PrefectFuture[Any]", failure_allowed: bool) -> Any:

@@ -61,6 +61,10 @@ class HistoryError(FlowsError, ValueError):
     """A history cannot be read: it is broken, of another version, or not a history at all."""
 
 
+class ResumeError(FlowsError):
+    """A flow run cannot be resumed: it has not ended, it completed, or its code or parameters are others."""
+
+
 class StoreError(HistoryError):
     """Histories cannot be kept, or not be given back: the disk is full, the file damaged or locked."""
 

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from copy import copy
 from dataclasses import replace
 from types import MethodType
@@ -11,8 +11,9 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar, Unpac
 from runtime import parameters as parameters_module
 from runtime.context import may_await
 from runtime.engine import run_flow, run_flow_async, run_flow_on_loop
-from runtime.exceptions import ParameterTypeError
+from runtime.exceptions import ParameterTypeError, ResumeError
 from runtime.futures import PrefectFuture
+from runtime.history import FlowRunHistory
 from runtime.options import (
     Hooks,
     RunName,
@@ -24,7 +25,7 @@ from runtime.options import (
     description_of,
     refuse_unknown,
 )
-from runtime.parameters import CallSignature, Upstream, collect, put
+from runtime.parameters import CallSignature, Upstream, collect, described_parameters, put
 from runtime.policies import RunPolicy, retry_delays
 from runtime.runs import FlowCall, FlowDefinition
 from runtime.states import State, StateType
@@ -159,6 +160,48 @@ class Flow(Generic[P, R]):
         else:
             state = run_flow(self._call(self._resolved(bound)))
         return state if return_state else state.result()
+
+    def resume(
+        self,
+        history: FlowRunHistory,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        changed_code: bool = False,
+    ) -> Any:
+        """Go on with a flow run that crashed, failed or was cancelled: the same id, the next run count.
+
+        The function is called again. A task run that completed, and whose result was kept
+        (``persist_result``), is not made again where its inputs and its code are the same; all others are.
+        Returns the final state, to be awaited where the flow is async. ``parameters`` are those that the
+        history does not hold. Raises ``ResumeError``, for changed code unless ``changed_code`` is set.
+        """
+        self._check_resumable(history, changed_code=changed_code)
+        recorded, lost = described_parameters(history.flow_run.parameters)
+        given = dict(parameters or {})
+        missing = [name for name in lost if name not in given]
+        if missing:
+            raise ResumeError(
+                f"Flow run '{history.flow_run.name}' does not hold its parameters {', '.join(missing)}: "
+                f"secrets, and what JSON cannot say, are not kept. Give them again."
+            )
+        call = replace(self._call({**recorded, **given}), resumed=history)
+        return run_flow_async(call) if self._definition.is_async else run_flow(call)
+
+    def _check_resumable(self, history: FlowRunHistory, *, changed_code: bool) -> None:
+        run, state = history.flow_run, history.states[-1].state
+        if run.parent_id is not None:
+            raise ResumeError(f"'{run.name}' is a subflow run: resume the flow run around it.")
+        if not state.is_final() or state.is_completed():
+            raise ResumeError(f"Flow run '{run.name}' is {state.name}: there is nothing to resume.")
+        now = self._definition
+        if run.flow_name != now.name:
+            raise ResumeError(f"'{run.name}' is a run of flow '{run.flow_name}', not of '{now.name}'.")
+        if run.code_hash != now.code_hash and not changed_code:
+            raise ResumeError(
+                f"The code of flow '{now.name}' is another one: '{run.name}' ran {run.entry_point} with "
+                f"SHA-256 {run.code_hash[:12] or '(unknown)'}, {now.entry_point} has "
+                f"{now.code_hash[:12] or '(unknown)'} now."
+            )
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> "Flow[P, R]": ...

@@ -1,16 +1,17 @@
 """Results that outlive the run that made them: where they are kept, and how they are written."""
 
 import hashlib
+import hmac
 import json
 import os
 import pickle
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from runtime.exceptions import FlowsError
 from runtime.logging import ENGINE
@@ -41,13 +42,16 @@ class ResultStorage(Protocol):
 
 
 class LocalResultStorage:
-    """Pickled values in a folder that nobody else may enter: reading a pickle runs what it says.
+    """Values in a folder that nobody else may enter: reading a pickle runs what it says.
 
-    A file is written under another name and moved into place, and carries a checksum.
+    A file is written under another name and moved into place. It carries a checksum, and a signature by a
+    key in the folder, so that a file which somebody put there is not read. With the serializer ``json``,
+    a value comes back as it was or is refused, and nothing is ever unpickled.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, serializer: Literal["pickle", "json"] = "pickle") -> None:
         self.folder = folder
+        self.serializer = serializer
 
     def read(self, key: str) -> StoredResult | None:
         """What is kept under ``key``, if it is there and whole."""
@@ -60,38 +64,78 @@ class LocalResultStorage:
         except OSError as error:
             raise ResultError(f"Result {key!r} cannot be read from {path}: {error}") from error
         try:
-            described = json.loads(header)
+            signature, _, described_text = header.partition(b" ")
+            described = json.loads(described_text)
             if hashlib.sha256(body).hexdigest() != described["sha256"]:
                 raise ValueError("its checksum is wrong")
-            return StoredResult(pickle.loads(body), described["expires"])  # noqa: S301 - the folder is ours alone
+            if not hmac.compare_digest(signature, self._signature(described_text)):
+                raise ValueError("its signature is wrong")
+            return StoredResult(self._value(body, described["serializer"]), described["expires"])
         except Exception as error:  # a pickle of a class that changed may raise anything
             ENGINE.warning("The result kept under %r in %s is not used: %s", key, path, error)
             return None
 
     def write(self, key: str, result: StoredResult) -> None:
         """Keep a value, in place of what was there. Raises :class:`ResultError` where that cannot be."""
-        try:
-            body = pickle.dumps(result.value, protocol=5)
-        except Exception as error:
-            kind = cast("type[object]", type(result.value))
-            raise ResultError(
-                f"A result of type {kind.__module__}.{kind.__qualname__} cannot be kept: {error}"
-            ) from error
-        described = {"key": key, "expires": result.expires, "sha256": hashlib.sha256(body).hexdigest()}
+        body = self._body(result.value)
+        described = {
+            "key": key,
+            "expires": result.expires,
+            "serializer": self.serializer,
+            "sha256": hashlib.sha256(body).hexdigest(),
+        }
+        header = json.dumps(described).encode()
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_privacy()
-            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".new-", delete=False) as file:
-                new = Path(file.name)
-                try:
-                    file.write(json.dumps(described).encode() + b"\n" + body)
-                    file.close()
-                    new.replace(self._path(key))
-                except BaseException:
-                    new.unlink()
-                    raise
+            with self._new_file() as new:
+                new.write_bytes(self._signature(header) + b" " + header + b"\n" + body)
+                new.replace(self._path(key))
         except OSError as error:
             raise ResultError(f"Result {key!r} cannot be kept in {self.folder}: {error}") from error
+
+    def _body(self, value: Any) -> bytes:
+        try:
+            if self.serializer == "pickle":
+                return pickle.dumps(value, protocol=5)
+            text = json.dumps(value)
+            if json.loads(text) != value:
+                raise ValueError("it would not come back from JSON as it is")
+            return text.encode()
+        except Exception as error:
+            kind = cast("type[object]", type(value))
+            raise ResultError(
+                f"A result of type {kind.__module__}.{kind.__qualname__} cannot be kept: {error}"
+            ) from error
+
+    def _value(self, body: bytes, serializer: str) -> Any:
+        if serializer == "json":
+            return json.loads(body)
+        if self.serializer == "json":
+            raise ValueError("it is a pickle, and only JSON is read here")
+        return pickle.loads(body)  # noqa: S301 - the folder is ours alone, and so is the signature
+
+    def _signature(self, header: bytes) -> bytes:
+        return hmac.new(self._key(), header, "sha256").hexdigest().encode()
+
+    def _key(self) -> bytes:
+        """The key of this folder, made by whoever comes first."""
+        path = self.folder / ".key"
+        if not path.exists():
+            with self._new_file() as new, suppress(FileExistsError):
+                new.write_bytes(os.urandom(32))
+                os.link(new, path)  # whole, or not at all; and never in place of another one
+        return path.read_bytes()
+
+    @contextmanager
+    def _new_file(self) -> Generator[Path]:
+        """A file of our own beside the others; gone at the end, unless it has been moved."""
+        file, name = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+        os.close(file)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
 
     def _check_privacy(self) -> None:
         if os.name == "posix" and self.folder.is_dir() and self.folder.stat().st_mode & 0o022:
@@ -122,7 +166,11 @@ class MemoryResultStorage:
 
 def current_result_storage() -> ResultStorage:
     """The storage in force here: by default a folder ``results`` in the home of this user's flows."""
-    return _storage.get() or LocalResultStorage(current_settings().home / "results")
+    chosen = _storage.get()
+    if chosen is not None:
+        return chosen
+    settings = current_settings()
+    return LocalResultStorage(settings.home / "results", settings.result_serializer)
 
 
 @contextmanager

@@ -118,6 +118,11 @@ class TaskDefinition:
     run_name: "str | Callable[[dict[str, Any]], str] | None" = None
     hooks: Mapping[StateType, tuple[StateHook, ...]] = field(default_factory=dict[StateType, Any])
 
+    @property
+    def code_hash(self) -> str:
+        """SHA-256 of the function's source, "" where there is none."""
+        return _code_hash(self.function)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskCall:
@@ -146,8 +151,7 @@ class FlowDefinition:
     @property
     def code_hash(self) -> str:
         """SHA-256 of the function's source, "" where there is none."""
-        code = getattr(inspect.unwrap(self.function), "__code__", None)
-        return _source_hash(code) if code is not None else ""
+        return _code_hash(self.function)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,6 +165,13 @@ class FlowCall:
     task_runner: Any
     #: set instead of running where the parameters were refused
     refused: Exception | None = None
+    #: the history of the flow run that this call goes on with
+    resumed: Any = None
+
+
+def _code_hash(function: Callable[..., Any]) -> str:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return _source_hash(code) if code is not None else ""
 
 
 @lru_cache(maxsize=1024)

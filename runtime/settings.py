@@ -29,6 +29,10 @@ class Settings:
     history: str | None = None
     #: what a history store that lasts waits for: ``full`` for each task run, ``normal`` for flow runs
     durability: Literal["normal", "full"] = "normal"
+    #: whether the results of all tasks outlive the process, so that a run that is resumed finds them
+    persist_results: bool = False
+    #: how results are written: ``pickle`` nearly everything, ``json`` nothing that could run when it is read
+    result_serializer: Literal["pickle", "json"] = "pickle"
     #: the lowest level of log record that the console shows when nobody configured logging
     log_level: str = "INFO"
     #: whether ``print`` in flows and tasks goes to their log, where they do not say it themselves
@@ -117,10 +121,18 @@ def _read_durability(text: str) -> str:
     return text
 
 
+def _read_serializer(text: str) -> str:
+    if text not in {"pickle", "json"}:
+        raise ValueError("expected pickle or json")
+    return text
+
+
 _READERS = {
     "home": _read_folder,
     "history": _read_name,
     "durability": _read_durability,
+    "persist_results": _read_bool,
+    "result_serializer": _read_serializer,
     "log_level": _read_level,
     "log_prints": _read_bool,
     "interrupt_grace": _read_seconds,

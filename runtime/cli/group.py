@@ -6,6 +6,7 @@ import click
 
 from runtime.cli.ls import ls
 from runtime.cli.recover import recover
+from runtime.cli.resume import resume
 from runtime.cli.run import run
 from runtime.cli.show import show
 from runtime.hooks import plugins
@@ -43,7 +44,7 @@ def main() -> None:  # noqa: D103 - click would show it
     pass
 
 
-for command in (run, ls, show, recover):
+for command in (run, ls, show, recover, resume):
     main.add_command(command)
 
 

@@ -14,13 +14,20 @@ from runtime.flows import Flow
 
 def read_parameters(flow: Flow[..., Any], texts: Iterable[str]) -> dict[str, Any]:
     """The parameters for a call. Raises ``click.ClickException`` where the flow cannot be called so."""
+    values = read_some_parameters(flow, texts)
+    named = _named(flow)
+    missing = [name for name, p in named.items() if p.default is Parameter.empty and name not in values]
+    if missing:
+        given = " ".join(f"--param {name}=VALUE" for name in missing)
+        raise click.ClickException(f"Flow '{flow.name}' needs {given}. {_taken(named)}")
+    return values
+
+
+def read_some_parameters(flow: Flow[..., Any], texts: Iterable[str]) -> dict[str, Any]:
+    """Parameters that the flow has. Raises ``click.ClickException`` for those that it has not."""
     known = flow.signature.parameters
     takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in known.values())
-    named = {
-        name: p
-        for name, p in known.items()
-        if p.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
-    }
+    named = _named(flow)
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -33,11 +40,15 @@ def read_parameters(flow: Flow[..., Any], texts: Iterable[str]) -> dict[str, Any
         if name in values:
             raise click.ClickException(f"--param {name} is given twice.")
         values[name] = _value(value, known.get(name))
-    missing = [name for name, p in named.items() if p.default is Parameter.empty and name not in values]
-    if missing:
-        given = " ".join(f"--param {name}=VALUE" for name in missing)
-        raise click.ClickException(f"Flow '{flow.name}' needs {given}. {_taken(named)}")
     return values
+
+
+def _named(flow: Flow[..., Any]) -> dict[str, Parameter]:
+    return {
+        name: parameter
+        for name, parameter in flow.signature.parameters.items()
+        if parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+    }
 
 
 def _value(text: str, parameter: Parameter | None) -> Any:

@@ -2,9 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, NoReturn, TypeAlias
 
 import click
 
@@ -20,6 +20,9 @@ from runtime.flows import Flow
 from runtime.hooks import plugins
 from runtime.states import Crashed, State
 from runtime.task_runners.names import MissingEngine, UnknownTaskRunner, make_task_runner
+
+#: begins a flow run: gives its final state, or for an async flow what is to be awaited for it
+Start: TypeAlias = Callable[[], State | Coroutine[Any, Any, State]]
 
 _HELP = """Run a flow, show its log, and sum up its task runs.
 
@@ -57,24 +60,42 @@ Exit code:
     help="Run the flow's tasks under this one (sequential, concurrent ...) instead of the one it declares.",
 )
 def run(target: str, texts: tuple[str, ...], task_runner: str | None) -> None:  # noqa: D103 - click would show it
+    def prepare() -> Start:
+        flow = load_flow(target)
+        parameters = read_parameters(flow, texts)
+        chosen = under(flow, task_runner)
+        return lambda: chosen(**parameters, return_state=True)
+
+    exit_with(prepare)
+
+
+def exit_with(prepare: Callable[[], Start]) -> NoReturn:
+    """See a flow run through, from finding the flow to the exit code."""
     interrupts = Interrupts()
     with interrupts.heard():
         try:
-            completed = _run(target, texts, task_runner, interrupts)
+            completed = _run(prepare(), interrupts)
         except (KeyboardInterrupt, asyncio.CancelledError):
             sys.exit(interrupts.exit_code)
     sys.exit(0 if completed else 1)
 
 
-def _run(target: str, texts: tuple[str, ...], task_runner: str | None, interrupts: Interrupts) -> bool:
-    flow = load_flow(target)
-    parameters = read_parameters(flow, texts)
-    if task_runner is not None:
-        flow = _under(flow, task_runner)
+def under(flow: Flow[..., Any], name: str | None) -> Flow[..., Any]:
+    """The flow with another task runner; one that declares that very kind keeps its settings."""
+    if name is None:
+        return flow
+    try:
+        runner = make_task_runner(name)
+    except (UnknownTaskRunner, MissingEngine) as error:
+        raise click.ClickException(str(error)) from error
+    return flow if type(flow.task_runner) is type(runner) else flow.with_options(task_runner=runner)
+
+
+def _run(start: Start, interrupts: Interrupts) -> bool:
     tallies = RunTallies()
     try:
         with recorded(), _listening(tallies), progress(tallies):
-            state = _call(flow, parameters, interrupts)
+            state = _call(start, interrupts)
     except (SystemExit, GeneratorExit) as error:  # the flow crashed of it; its exit code is not ours
         state = Crashed(f"The flow raised {error!r}", data=error)
     finally:
@@ -84,23 +105,14 @@ def _run(target: str, texts: tuple[str, ...], task_runner: str | None, interrupt
     return state.is_completed()
 
 
-def _under(flow: Flow[..., Any], name: str) -> Flow[..., Any]:
-    """The flow with another task runner; one that declares that very kind keeps its settings."""
-    try:
-        runner = make_task_runner(name)
-    except (UnknownTaskRunner, MissingEngine) as error:
-        raise click.ClickException(str(error)) from error
-    return flow if type(flow.task_runner) is type(runner) else flow.with_options(task_runner=runner)
-
-
-def _call(flow: Flow[..., Any], parameters: dict[str, Any], interrupts: Interrupts) -> State:
-    if not flow.is_async:
-        return flow(**parameters, return_state=True)
+def _call(start: Start, interrupts: Interrupts) -> State:
+    started = start()
+    if isinstance(started, State):
+        return started
 
     async def called() -> State:
         with interrupts.cancelling():
-            state: State = await cast("Coroutine[Any, Any, State]", flow(**parameters, return_state=True))
-            return state
+            return await started
 
     return asyncio.run(called())
 

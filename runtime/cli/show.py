@@ -106,7 +106,7 @@ def _line(history: FlowRunHistory, run: FlowRun | TaskRun, own: StateHistory) ->
         else f"{run.short_name} ({run.name})"
     )
     parts = [escape(name), _coloured(last.state.name)]
-    began = next((change for change in own if change.state.is_running()), None)
+    began = next((c for c in own if c.state.is_running() and c.run_count == last.run_count), None)
     if began is not None and last.state.is_final():
         parts.append(shown_length(last.elapsed - began.elapsed))
     if last.attempt > 1 and isinstance(run, TaskRun):

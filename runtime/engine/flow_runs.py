@@ -19,10 +19,11 @@ from runtime.context import (
 )
 from runtime.engine.hearing import announce, listeners
 from runtime.engine.lines import LINE
+from runtime.engine.resuming import earlier_run
 from runtime.engine.scopes import FlowRunScope
 from runtime.exceptions import CancelledRun, CrashedRun
 from runtime.futures import LoopEvent, PrefectFuture, block
-from runtime.history import Journal, StateChange
+from runtime.history import FlowRunHistory, Journal, StateChange
 from runtime.hooks import plugins
 from runtime.interrupts import SignalsHeld, calls_out
 from runtime.lifecycle import (
@@ -117,9 +118,15 @@ class FlowRunDriver:
             or (around.environment if around is not None else None)
             or current_environment()
         )
-        self._journal = self._parent.journal if self._parent is not None else self._new_journal()
-        n = self._parent.number(definition.name) if self._parent is not None else 0
-        earlier = self._parent.earlier(definition.name, None, n) if self._parent is not None else None
+        n, earlier = 0, None
+        if self._parent is not None:
+            self._journal = self._parent.journal
+            n = self._parent.number(definition.name)
+            earlier = self._parent.earlier(definition.name, None, n)
+        else:
+            resumed: FlowRunHistory | None = call.resumed
+            self._journal = self._new_journal(tuple(resumed)[-1] if resumed is not None else None)
+            earlier = earlier_run(resumed) if resumed is not None else None
         self._flow_run = self._new_flow_run(n) if earlier is None else cast("FlowRun", earlier.run)
         #: set where the same subflow completed before the parent was retried
         self._settled: State | None = (
@@ -460,9 +467,10 @@ class FlowRunDriver:
                 return Tally.of(states).conclude(states)
         return Completed(data=value)
 
-    def _new_journal(self) -> Journal:
+    def _new_journal(self, after: StateChange | None) -> Journal:
         environment = self._environment
-        return Journal(environment.clock, environment.store, environment.threads.lock(), listeners())
+        lock = environment.threads.lock()
+        return Journal(environment.clock, environment.store, lock, listeners(), after)
 
     def _new_flow_run(self, n: int) -> FlowRun:
         definition = self._call.definition

@@ -39,6 +39,7 @@ class Journal:
         store: HistoryStore | None,
         lock: AbstractContextManager[object],
         listeners: tuple[Listener, ...] = (),
+        after: StateChange | None = None,
     ) -> None:
         self.clock = clock
         self.store = store
@@ -50,8 +51,9 @@ class Journal:
         self.lock = lock
         #: whether anything is to be done once a change is written
         self.announces = bool(listeners) or self.secures_every_end
-        self._began = clock.monotonic()
-        self._index = 0
+        #: changes are numbered, and time is counted, from the last one of an earlier process
+        self._began = clock.monotonic() - (after.elapsed if after is not None else 0.0)
+        self._index = after.index + 1 if after is not None else 0
 
     def write(
         self,

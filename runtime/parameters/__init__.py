@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.parameters.annotations import Annotation, allow_failure, quote, unmapped
 from runtime.parameters.binding import CallSignature
-from runtime.parameters.description import REDACTED, describe_parameters
+from runtime.parameters.description import REDACTED, describe_parameters, described_parameters
 from runtime.parameters.references import Upstream, collect, put
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = [
     "allow_failure",
     "collect",
     "describe_parameters",
+    "described_parameters",
     "put",
     "quote",
     "unmapped",

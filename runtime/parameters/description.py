@@ -38,6 +38,23 @@ def describe_parameters(parameters: Mapping[str, Any]) -> str:
     return json.dumps({name: description.of(name, value, 0) for name, value in parameters.items()})
 
 
+def described_parameters(text: str) -> tuple[dict[str, Any], list[str]]:
+    """The parameters that a description still holds as they were, and the names of the others."""
+    values: dict[str, Any] = json.loads(text)
+    lost = [name for name, value in values.items() if _is_lost(value)]
+    return {name: value for name, value in values.items() if name not in lost}, lost
+
+
+def _is_lost(value: Any) -> bool:
+    """Whether a value, or something in it, was described, cut or redacted."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return any(name.startswith("$") for name in fields) or any(map(_is_lost, fields.values()))
+    if isinstance(value, list):
+        return any(map(_is_lost, cast("list[Any]", value)))
+    return value == REDACTED
+
+
 class _Description:
     """Describes values until there has been enough of them."""
 

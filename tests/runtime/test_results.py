@@ -32,7 +32,7 @@ def storage(tmp_path) -> LocalResultStorage:
 
 
 def only_file(storage):
-    [file] = storage.folder.iterdir()
+    [file] = storage.folder.glob("*.result")
     return file
 
 
@@ -152,7 +152,7 @@ def test_nothing_is_left_behind_where_a_result_could_not_be_kept(storage):
 
     with pytest.raises(ResultError):
         storage.write("key", StoredResult(2))
-    assert list(storage.folder.iterdir()) == [file]
+    assert {each.name for each in storage.folder.iterdir()} == {file.name, ".key"}
 
 
 def test_many_may_write_one_result_at_once_and_it_is_always_whole(storage):
@@ -179,7 +179,7 @@ def test_many_may_write_one_result_at_once_and_it_is_always_whole(storage):
         thread.join(60)
 
     assert all(len(numbers) == 1 for numbers in seen)
-    assert len(list(storage.folder.iterdir())) == 1
+    assert len(list(storage.folder.iterdir())) == 2  # the result, and the key
 
 
 def test_results_are_kept_in_the_home_of_the_user_s_flows_unless_said_otherwise(flows_home):

@@ -48,6 +48,7 @@ def test_every_field_is_read_from_the_environment(field):
         "interrupt_grace": "7",
         "history": "sqlite",
         "durability": "full",
+        "result_serializer": "json",
     }
 
     changed = read_settings({f"FLOWS_{field.upper()}": examples.get(field, "1")})

@@ -12,7 +12,7 @@ from runtime.states import State, StateType
 
 Row = tuple[Any, ...]
 
-INSERT_FLOW_RUN = "INSERT INTO flow_run VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_FLOW_RUN = "INSERT OR IGNORE INTO flow_run VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_TASK_RUN = "INSERT OR IGNORE INTO task_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_CHANGE = "INSERT INTO state_change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_LOG_LINE = "INSERT INTO log_line VALUES (NULL, ?, ?, ?, ?, ?)"

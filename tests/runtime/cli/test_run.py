@@ -134,7 +134,7 @@ def test_plugins_bring_commands(flows: Command) -> None:
     plugins().register(plugin)
     try:
         assert flows("extra").output == "extra work\n"
-        assert "extra  More." in flows("--help").output
+        assert "extra    More." in flows("--help").output
     finally:
         plugins().unregister(plugin)
 
