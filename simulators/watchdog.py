@@ -17,8 +17,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -35,7 +36,7 @@ _BUSY = 0.02
 _OURS = str(Path(__file__).parent)
 # Taken before anybody replaces them.
 _allocate_lock, _start_new_thread = _thread.allocate_lock, _thread.start_new_thread
-_now, _worked = time.monotonic, time.process_time
+_now, _process_time, _clock_gettime = time.monotonic, time.process_time, time.clock_gettime
 
 
 @contextmanager
@@ -62,7 +63,8 @@ class _Watch:
         self._ident = threading.get_ident()
         self._ending, self._ended = _allocate_lock(), _allocate_lock()
         self._seen: tuple[int, int] = (0, 0)
-        self._since, self._worked = _now(), _worked()
+        self._work = _work_of(self._ident) if steps_in else _process_time
+        self._since, self._worked = _now(), self._work()
         #: real seconds that were counted as virtual time since the last point
         self._counted = 0.0
         self._told = False
@@ -81,7 +83,7 @@ class _Watch:
             steps = self._scheduler.steps
             seen = id(steps), len(steps) - self._scheduler.passes
             if seen != self._seen or not self._scheduler.under_way:
-                self._seen, self._since, self._worked, self._counted = seen, _now(), _worked(), 0.0
+                self._seen, self._since, self._worked, self._counted = seen, _now(), self._work(), 0.0
                 self._told = False
             elif self.steps_in and _now() - self._since >= self._patience:
                 signal.pthread_kill(self._ident, signal.SIGVTALRM)
@@ -107,7 +109,7 @@ class _Watch:
     def _doing(self, frame: FrameType, elapsed: float) -> tuple[str, str]:
         """What the code does that does not come to a point, and why perhaps."""
         place = f"at {frame.f_code.co_filename}:{frame.f_lineno}"
-        if _worked() - self._worked < elapsed * _BUSY:
+        if self._work() - self._worked < elapsed * _BUSY:
             return (
                 f"waits for what the simulation does not know {place}",
                 "perhaps a lock made before the simulation",
@@ -124,6 +126,13 @@ class _Watch:
         if frame is not None and sys.__stderr__ is not None:
             elapsed = _now() - self._since
             print(_overdue(stack.run, elapsed, *self._doing(frame, elapsed)), file=sys.__stderr__, flush=True)
+
+
+def _work_of(ident: int) -> Callable[[], float]:
+    """The CPU time of a thread, or of the process where the system does not tell them apart."""
+    if not hasattr(time, "pthread_getcpuclockid"):  # macOS
+        return _process_time
+    return partial(_clock_gettime, time.pthread_getcpuclockid(ident))
 
 
 def _overdue(run: str, elapsed: float, what: str, why: str) -> str:

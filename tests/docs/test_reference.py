@@ -8,10 +8,11 @@ import pytest
 
 import pytest_flows
 import runtime
-from runtime import Flow, Task
 from runtime.cli import main
+from runtime.flows import FlowOptions
 from runtime.settings import Settings
 from runtime.states import StateType
+from runtime.tasks import TaskOptions
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -21,9 +22,9 @@ def missing(page: str, names):
     return [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
 
 
-@pytest.mark.parametrize("declared", [Flow, Task])
-def test_all_options_are_in_the_reference(declared):
-    assert missing("options.md", declared.__init__.__kwdefaults__) == []
+@pytest.mark.parametrize("options", [FlowOptions, TaskOptions])
+def test_all_options_are_in_the_reference(options):
+    assert missing("options.md", options.__annotations__) == []
 
 
 def test_all_public_names_of_the_runtime_are_in_the_reference():

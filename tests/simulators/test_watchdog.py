@@ -13,6 +13,23 @@ from simulators.stacks import carriers
 from simulators.watchdog import watched
 
 
+@pytest.fixture(params=[False, True], ids=["quiet", "busy"])
+def surroundings(request):
+    """Another thread of the process, outside of all simulations, that computes or not."""
+    stop = threading.Event()
+
+    def compute() -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    thread = threading.Thread(target=compute if request.param else stop.wait)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("surroundings")
 def test_a_real_lock_that_another_stack_holds_does_not_hang():
     class Owner:
         def __init__(self) -> None:
