@@ -4,6 +4,7 @@ import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from functools import cached_property
 from typing import Any
 
 from runtime.history import FlowRunHistory, history_of
@@ -108,7 +109,7 @@ class Execution:
         """The history of the first flow run; None where no flow ran."""
         return next(iter(self.histories), None)
 
-    @property
+    @cached_property
     def outline(self) -> int:
         """Equal where the runs changed their states in the same order; of use in one process only."""
         return hash(
