@@ -4,11 +4,16 @@ from typing import cast
 
 import click
 
+from runtime.cli.cancel import cancel
+from runtime.cli.documents import export, import_
+from runtime.cli.gc import gc
+from runtime.cli.logs import logs
 from runtime.cli.ls import ls
 from runtime.cli.recover import recover
 from runtime.cli.resume import resume
 from runtime.cli.run import run
 from runtime.cli.show import show
+from runtime.cli.watch import watch
 from runtime.hooks import plugins
 
 _HELP = """Run flows from the command line.
@@ -44,7 +49,7 @@ def main() -> None:  # noqa: D103 - click would show it
     pass
 
 
-for command in (run, ls, show, recover, resume):
+for command in (run, ls, show, logs, watch, cancel, recover, resume, export, import_, gc):
     main.add_command(command)
 
 

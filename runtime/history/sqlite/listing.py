@@ -33,6 +33,21 @@ class StoredLine:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class EnteredState:
+    """A change of state, in short."""
+
+    position: int
+    #: seconds since the outermost flow run began
+    elapsed: float
+    #: of the flow or the task, with its number
+    run_name: str
+    state: str
+    message: str | None
+    #: whether it is the end of the outermost flow run
+    is_end: bool
+
+
 def summaries(
     connection: sqlite3.Connection,
     *,
@@ -81,6 +96,32 @@ def log_lines(connection: sqlite3.Connection, flow_run_id: UUID, after: int) -> 
     return [
         StoredLine(number, UUID(bytes=run), at, level, rows.read(message))
         for number, run, at, level, message in found
+    ]
+
+
+def states_since(connection: sqlite3.Connection, flow_run_id: UUID, position: int) -> list[EnteredState]:
+    """The changes of an outermost flow run from ``position`` on."""
+    found = connection.execute(
+        """SELECT s.position, s.elapsed, coalesce(f.flow_name, t.title, t.task_name),
+            CASE WHEN t.title IS NULL THEN coalesce(f.n, t.n) END, s.name, s.message,
+            s.settled = 1 AND s.run = :id
+        FROM state_change s
+        LEFT JOIN flow_run f ON f.id = s.run AND s.is_flow = 1
+        LEFT JOIN task_run t ON t.root = s.root AND t.id = s.run
+        WHERE s.root = (SELECT number FROM flow_run WHERE id = :id) AND s.position >= :position
+        ORDER BY s.position""",
+        {"id": flow_run_id.bytes, "position": position},
+    )
+    return [
+        EnteredState(
+            place,
+            elapsed,
+            rows.read(name) if n is None else f"{rows.read(name)}-{n}",
+            rows.read(state),
+            rows.read(message),
+            bool(is_end),
+        )
+        for place, elapsed, name, n, state, message, is_end in found
     ]
 
 

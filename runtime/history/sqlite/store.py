@@ -14,9 +14,9 @@ from uuid import UUID
 
 from runtime.history.changes import StateChange
 from runtime.history.records import FlowRunHistory
-from runtime.history.sqlite import listing, rows
+from runtime.history.sqlite import listing, rows, upkeep
 from runtime.history.sqlite.connections import Durability, explained, open_to_write, reading
-from runtime.history.sqlite.listing import FlowRunSummary, StoredLine
+from runtime.history.sqlite.listing import EnteredState, FlowRunSummary, StoredLine
 from runtime.history.sqlite.recovery import recover
 from runtime.history.sqlite.writer import Barrier, LogLine, Tree, Writer, lease_folder
 from runtime.history.stores import history_of
@@ -158,6 +158,28 @@ class SQLiteHistoryStore:
         """The log of an outermost flow run, in order; what comes after the line numbered ``after``."""
         with reading(self.path, self._patience) as connection:
             return listing.log_lines(connection, flow_run_id, after)
+
+    def states_since(self, flow_run_id: UUID, position: int) -> list[EnteredState]:
+        """The changes of an outermost flow run from ``position`` on, in short."""
+        with reading(self.path, self._patience) as connection:
+            return listing.states_since(connection, flow_run_id, position)
+
+    def ask_to_cancel(self, flow_run_id: UUID) -> bool:
+        """Ask the process of an outermost flow run to cancel it. False where it is not under way."""
+        with explained(self.path), closing(self._open()) as connection:
+            return upkeep.ask_to_cancel(connection, flow_run_id)
+
+    def take_in(self, history: FlowRunHistory) -> None:
+        """Keep the history of an outermost flow run from elsewhere. Raises ``StoreError`` for a known one."""
+        with explained(self.path), closing(self._open()) as connection:
+            upkeep.take_in(connection, history)
+
+    def forget(self, before: float) -> list[FlowRun]:
+        """Forget flow runs created before a moment and not under way; returns them and their subflow runs."""
+        if not self.path.exists():
+            return []
+        with explained(self.path), closing(self._open()) as connection:
+            return upkeep.forget(connection, before)
 
     def recover(self, *, elsewhere: bool = False) -> list[FlowRun]:
         """Mark flow runs as Crashed whose process is gone; returns those that were marked by this call.
