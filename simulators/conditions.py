@@ -3,7 +3,7 @@
 import gc
 import inspect
 from collections.abc import Callable, Collection, Container, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +15,10 @@ from runtime.context import environment
 from runtime.hooks import hookimpl, plugins
 from runtime.interrupts import SignalsHeld
 from runtime.logging import configure_console
+from simulators.accesses import AccessPoints
 from simulators.exceptions import SimulatorError
 from simulators.execution import Executor, Test
-from simulators.marks import Modules, Place, Project, marked
+from simulators.marks import Marking, Modules, Place, Project, marked
 from simulators.patches import patched
 from simulators.patches.logs import quiet_console
 from simulators.runner import SimulatedTaskRunner
@@ -78,10 +79,18 @@ class Conditions:
             around.enter_context(watched(simulation.scheduler))
             executor = Executor(simulation, test, context, self.runner)
             if LEVELS[self.points] >= STATEMENTS:
-                listener = _pausing(simulation.scheduler, executor)
-                executor.marking = around.enter_context(marked(self._files(test), listener))
+                executor.marking = around.enter_context(self._marked(test, simulation.scheduler, executor))
             around.enter_context(_without_collections())
             yield executor
+
+    def _marked(
+        self, test: Test, scheduler: Scheduler, executor: Executor
+    ) -> AbstractContextManager[Marking]:
+        files = self._files(test)
+        if self.points == "statements":
+            return marked(files, _pausing(scheduler, executor))
+        accesses = AccessPoints(scheduler, executor.mark_imported)
+        return marked(files, None, accesses.access, accesses.call)
 
     def _files(self, test: Test) -> Container[str]:
         """The files whose statements are points."""
@@ -104,9 +113,7 @@ def _pausing(scheduler: Scheduler, executor: Executor) -> Callable[[Place], None
 
     def pause(place: Place) -> None:
         if scheduler_here() is scheduler:
-            marking = executor.marking
-            if marking is not None and marking.imported:
-                marking.update()  # so that code has the same points in this schedule as in the next
+            executor.mark_imported()
             spot = spots.get(place)
             if spot is None:
                 spot = spots[place] = f"{Path(place.file).name}:{place.line}"

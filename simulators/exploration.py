@@ -127,7 +127,7 @@ def explore(
     with conditions.executor(test) as executor:
         while limit is None or exploration.executions < limit:
             if not chosen.begin():
-                exploration.complete = chosen.exhausts and exact
+                exploration.complete = chosen.exhausts and exact and executor.has_points
                 break
             execution = executor.run(chosen)
             chosen.end(execution)

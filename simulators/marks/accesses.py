@@ -11,7 +11,7 @@ from functools import cache
 from types import CodeType
 from typing import cast
 
-from bytecode import Instr
+from bytecode import Instr, Label
 from bytecode.instr import CellVar, FreeVar
 
 from simulators.marks.insertion import Cell, Copied, Element, Kind, Mark
@@ -26,6 +26,8 @@ class Access:
     #: the qualified name of the function that it is in
     function: str
     writes: bool
+    #: whether a name is looked up in the thing, not an item
+    named: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} in {self.function}, a {'write' if self.writes else 'read'}"
@@ -66,6 +68,8 @@ _TOUCHES = {
 _GLOBALS = {"LOAD_GLOBAL": False, "STORE_GLOBAL": True, "DELETE_GLOBAL": True}
 _SHARED = {"LOAD_DEREF": False, "STORE_DEREF": True, "DELETE_DEREF": True}
 _BUILTINS = frozenset(vars(builtins))
+#: variables, by file and name, that are given a value when others may have seen them
+_rebound: set[tuple[str, str]] = set()
 
 
 class AccessMarks(Kind):
@@ -79,14 +83,53 @@ class AccessMarks(Kind):
     def marks(self, code: CodeType, body: Sequence[Element]) -> Iterable[Mark]:
         """The marks of one code object."""
         line = code.co_firstlineno
+        _note_rebound(code, body)
         for index, element in enumerate(body):
             if not isinstance(element, Instr):
                 continue
             if element.location is not None and element.location.lineno:
                 line = element.location.lineno
             for thing, key, writes in _touched(code, element):
-                access = Access(code.co_filename, line, code.co_qualname, writes)
+                named = "_ATTR" in element.name or element.name == "LOAD_METHOD"
+                access = Access(code.co_filename, line, code.co_qualname, writes, named)
                 yield Mark(index, (thing, key, access))
+
+
+def may_change(file: str, variable: str) -> bool:
+    """Whether a global or shared variable called that may change after others could have seen it.
+
+    What is given a value once, before any function is made that sees it, may not. The code that does more
+    must have been marked.
+    """
+    return (file, variable) in _rebound
+
+
+def _note_rebound(code: CodeType, body: Sequence[Element]) -> None:
+    labels: set[Label] = set()
+    last_turn = -1
+    stores: list[tuple[int, str]] = []
+    seen: dict[str, int] = {}
+    for index, element in enumerate(body):
+        if isinstance(element, Label):
+            labels.add(element)
+        elif isinstance(element, Instr):
+            name, variable = element.name, element.arg
+            if name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+                _rebound.add((code.co_filename, cast("str", variable)))
+            elif name in _SHARED and name != "LOAD_DEREF":
+                if isinstance(variable, FreeVar):
+                    _rebound.add((code.co_filename, Cell(variable).name))
+                elif isinstance(variable, CellVar):
+                    stores.append((index, variable.name))
+            elif isinstance(variable, CellVar) and name != "MAKE_CELL":
+                seen.setdefault(variable.name, index)
+            elif (
+                isinstance(variable, Label) and variable in labels
+            ):  # a loop: what comes before its end comes again
+                last_turn = index
+    for index, variable in stores:
+        if index < last_turn or index > seen.get(variable, index):
+            _rebound.add((code.co_filename, variable))
 
 
 def _touched(code: CodeType, instruction: Instr) -> Iterator[tuple[object, object, bool]]:

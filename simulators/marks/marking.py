@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from simulators.exceptions import SimulatorError
 from simulators.marks.accesses import Access, AccessMarks
+from simulators.marks.calls import Call, CallMarks
 from simulators.marks.imports import Imports, imports_noticed
 from simulators.marks.insertion import Kind, Listener, connect, insert, original
 from simulators.marks.statements import Place, StatementMarks
@@ -29,7 +30,9 @@ _Holder: TypeAlias = "FunctionType | _Suspended"
 _HOLDERS = {FunctionType, GeneratorType, CoroutineType, AsyncGeneratorType}
 _STATEMENTS = StatementMarks()
 _ACCESSES = AccessMarks()
+_CALLS = CallMarks()
 _COMPILED = tuple(EXTENSION_SUFFIXES)
+_UNDER_WAY = "was under way when the marks were put in"
 #: Functions belong to the process, so one marking at a time has them.
 _only = Lock()
 
@@ -43,6 +46,11 @@ class Unmarked:
     #: 0 for a whole file
     line: int
     reason: str
+
+    @property
+    def may_run(self) -> bool:
+        """Whether it may run without marks. What is under way, such as a fixture, waits for the end."""
+        return self.reason != _UNDER_WAY
 
     def __str__(self) -> str:
         return f"{self.name} ({self.file}:{self.line}): {self.reason}"
@@ -88,7 +96,7 @@ class Marking:
             if original(code) is not code:
                 continue  # made by marked code, or marked before
             if not isinstance(holder, FunctionType):
-                self._leave(code, "was under way when the marks were put in")
+                self._leave(code, _UNDER_WAY)
             elif holder not in self._hearing:
                 self._mark(holder, code)
 
@@ -157,12 +165,14 @@ class Marking:
 @contextmanager
 def marked(
     files: Container[str],
-    on_statement: Callable[[Place], object],
+    on_statement: Callable[[Place], object] | None,
     on_access: Callable[[Any, Any, Access], object] | None = None,
+    on_call: Callable[[Call, Any, Any], object] | None = None,
 ) -> Generator[Marking]:
     """Marks in the functions of these files: ``on_statement(place)`` is called before each statement.
 
-    With ``on_access``, ``on_access(thing, key, access)`` is called before each access to what others may see.
+    With ``on_access``, ``on_access(thing, key, access)`` is called before each access to what others may see,
+    with ``on_call``, ``on_call(call, first, second)`` before calls by names that stand for one.
 
     Listeners are called by the code itself, in its thread and greenlet. What they raise, the statement
     raises. They are also called in threads that nobody simulates, and afterwards by generators that are
@@ -176,11 +186,13 @@ def marked(
         raise SimulatorError("Code is marked already, and one exploration at a time can have it")
     with ExitStack() as around:
         around.callback(_only.release)
-        listeners: dict[Kind, Listener] = {
-            _STATEMENTS: around.enter_context(_known_as("heard_statement", on_statement))
-        }
+        listeners: dict[Kind, Listener] = {}
+        if on_statement is not None:
+            listeners[_STATEMENTS] = around.enter_context(_known_as("heard_statement", on_statement))
         if on_access is not None:
             listeners[_ACCESSES] = around.enter_context(_known_as("heard_access", on_access))
+        if on_call is not None:
+            listeners[_CALLS] = around.enter_context(_known_as("heard_call", on_call))
         if gc.get_freeze_count():
             gc.unfreeze()  # what is frozen cannot be found
         marking = Marking(files, listeners, around.enter_context(imports_noticed()))
@@ -195,6 +207,10 @@ def heard_statement(place: Place) -> object:
 
 def heard_access(thing: object, key: object, access: Access) -> object:
     """What marks before accesses call as long as nobody listens."""
+
+
+def heard_call(call: Call, first: object, second: object) -> object:
+    """What marks before calls call as long as nobody listens."""
 
 
 @contextmanager
