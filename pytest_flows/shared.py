@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from runtime.task_runners import RayTaskRunner
 
-_RAY_SETTINGS = {"num_cpus": 2}
+#: Ray prints what it hears from workers by itself, also when the suite has ended and shown its results. What
+#: tasks print and log comes all the same.
+_RAY_SETTINGS = {"num_cpus": 2, "log_to_driver": False}
 
 
 class Shared:

@@ -1,5 +1,6 @@
 """The sockets of Ray that tell whether it lives: an open connection ends when the process behind it does."""
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -10,6 +11,11 @@ from runtime.task_runners.ray.native import client_address, gcs_address, raylet_
 #: Seconds that something on another machine may be away before it counts as dead.
 _PATIENCE = 15.0
 _PAUSE = 0.5
+#: Seconds that something which listens has to say that it understands.
+_ANSWERS_WITHIN = 5.0
+#: All of Ray speaks gRPC, and so HTTP/2: each side begins with a frame of settings (RFC 9113, 3.4).
+_SETTINGS = b"\x04"
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0\0\0\0\0"
 
 
 class RayUnavailable(FlowsError, RuntimeError):
@@ -56,15 +62,21 @@ class Endpoint:
 
 
 def check_answers(address: str) -> None:
-    """Raise :class:`RayUnavailable` where nobody listens at an address.
+    """Raise :class:`RayUnavailable` where nobody listens at an address, or somebody who is no Ray.
 
     Ray would try for minutes, and may end this process instead of raising.
     """
     try:
-        with _to_address(address.removeprefix("ray://")):
-            return
+        with _to_address(address.removeprefix("ray://")) as connection:
+            if os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}:
+                return
+            connection.settimeout(_ANSWERS_WITHIN)
+            connection.sendall(_GREETING)
+            if connection.recv(9)[3:4] == _SETTINGS:
+                return
     except (OSError, ValueError) as error:
         raise RayUnavailable(f"No Ray answers at {address}: {error}") from error
+    raise RayUnavailable(f"No Ray answers at {address}: something else listens there")
 
 
 def endpoints_of_this_process() -> list[Endpoint]:

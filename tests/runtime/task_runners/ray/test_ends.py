@@ -1,5 +1,6 @@
 """The end of Ray, and of drivers: nothing hangs, nothing is left. Each test has a process of its own."""
 
+import json
 import os
 import signal
 import socket
@@ -188,7 +189,7 @@ def test_a_task_that_takes_too_much_memory_crashes_and_says_so(driver):
 
 
 BROKEN = """
-import sys
+import json, sys
 from runtime import flow, task
 from runtime.task_runners import RayTaskRunner
 
@@ -196,9 +197,7 @@ from runtime.task_runners import RayTaskRunner
 def never():
     print("RAN")
 
-options = {"address": sys.argv[1]} if len(sys.argv) > 1 else {"init_kwargs": {"_temp_dir": "/proc/flows"}}
-
-@flow(task_runner=RayTaskRunner(**options))
+@flow(task_runner=RayTaskRunner(**json.loads(sys.argv[1])))
 def starts():
     never.submit()
 
@@ -209,12 +208,28 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("fault", ["nobody there", "folder not writable"])
-def test_a_ray_that_does_not_start_crashes_the_flow_before_any_task(driver, fault):
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        address = [f"ray://127.0.0.1:{nobody.getsockname()[1]}"] if fault == "nobody there" else []
-        script = driver(BROKEN, *address)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"address": "ray://{nobody}"},
+        {"address": "ray://{somebody}"},
+        {"address": "{somebody}"},
+        {"init_kwargs": {"_temp_dir": "/proc/flows"}},
+        {"init_kwargs": {"_plasma_directory": "/proc/flows"}},
+        {"init_kwargs": {"object_store_memory": 10**15}},
+    ],
+    ids=["nobody-there", "no-ray-client-there", "no-ray-there", "folder", "shared-folder", "shared-memory"],
+)
+def test_a_ray_that_does_not_start_crashes_the_flow_before_any_task(driver, options):
+    with socket.socket() as nobody, socket.socket() as somebody:
+        ports = {}
+        for name, one in (("nobody", nobody), ("somebody", somebody)):
+            one.bind(("127.0.0.1", 0))
+            ports[name] = f"127.0.0.1:{one.getsockname()[1]}"
+        somebody.listen()  # and never says a word
+        if "address" in options:
+            options = {"address": options["address"].format(**ports)}
+        script = driver(BROKEN, json.dumps(options))
         script.ended(90)
 
     assert "Crashed" in script.wait_for("STATE")

@@ -289,7 +289,8 @@ def test_cancelling_what_is_over_changes_nothing(ray_task_runner):
     assert state.result() == 2
 
 
-def test_a_worker_that_stands_still_for_a_while_is_waited_for(ray_task_runner, ledger, gate):
+@pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.soak)])
+def test_a_worker_that_stands_still_for_a_while_is_waited_for(ray_task_runner, ledger, gate, seconds):
     def submit():
         future = waits.submit(ledger, gate)
         until(lambda: future.get_state().is_running())
@@ -297,7 +298,7 @@ def test_a_worker_that_stands_still_for_a_while_is_waited_for(ray_task_runner, l
         os.kill(worker, signal.SIGSTOP)
         try:
             gate.open()
-            assert future.wait(2) is None
+            assert future.wait(seconds) is None
         finally:
             os.kill(worker, signal.SIGCONT)
         return [future]
