@@ -6,6 +6,16 @@ from pytest_flows.suite.base import checked_store, observing
 from pytest_flows.suite.gates import Gate, Ledger
 from runtime.task_runners import ConcurrentTaskRunner, SequentialTaskRunner
 
+#: plugins of others that are installed to be tested with, and take no part in any other test
+NEIGHBOURS = ("anyio", "asyncio", "hypothesispytest", "randomly", "rerunfailures")
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Pytest's own, whose runs load none of the neighbours."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in NEIGHBOURS if name != "anyio"))
+    return pytester
+
 
 @pytest.fixture
 def store():

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.conftest import NEIGHBOURS
+
 SUITE = """
 import pytest
 
@@ -61,6 +63,165 @@ def test_xdist_gets_what_a_task_has_logged_whatever_it_was(pytester: pytest.Pyte
     )
 
     pytester.runpytest_subprocess("-n", "1").assert_outcomes(passed=1)
+
+
+FLOWS = """
+import asyncio
+import pytest
+from runtime import flow, task
+
+@task
+def add(a, b):
+    return a + b
+
+@task
+async def add_async(a, b):
+    await asyncio.sleep(0)
+    return a + b
+
+@flow
+def sums(n):
+    return sum(future.result() for future in add.map(list(range(n)), 1))
+
+@flow
+async def sums_async(n):
+    return sum([await future.result_async() for future in add_async.map(list(range(n)), 1)])
+"""
+
+
+def beside(pytester: pytest.Pytester, neighbour: str, tests: str, *options: str) -> pytest.RunResult:
+    """Run tests with one of the plugins that are switched off elsewhere, without a warning or a leak."""
+    pytester.makepyfile(test_it=FLOWS + tests)
+    if neighbour == "asyncio":
+        pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function")
+    switched_off = [f"-pno:{name}" for name in NEIGHBOURS if name != neighbour]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTEST_ADDOPTS")
+        strict = ["-W", "error", "--strict-markers", "--strict-config", "--flows-leaks=error"]
+        return pytester.runpytest_subprocess(*strict, *switched_off, *options)
+
+
+@pytest.mark.slow
+def test_async_tests_of_pytest_asyncio_run_flows_under_each_runner(pytester: pytest.Pytester) -> None:
+    result = beside(
+        pytester,
+        "asyncio",
+        """
+@pytest.mark.asyncio
+async def test_flow(flow_runs, flow_patch):
+    assert await sums_async(3) == 6
+    assert flow_runs[-1]["add_async-0"] == ["Pending", "Running", "Completed"]
+""",
+        "--task-runner=sequential,concurrent,simulated",
+    )
+
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.slow
+def test_async_tests_of_anyio_run_flows_under_each_runner(pytester: pytest.Pytester) -> None:
+    result = beside(
+        pytester,
+        "anyio",
+        """
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.mark.anyio
+async def test_flow(flow_runs):
+    assert await sums_async(3) == 6
+    assert flow_runs[-1]["add_async-0"] == ["Pending", "Running", "Completed"]
+""",
+        "--task-runner=sequential,concurrent,simulated",
+    )
+
+    result.assert_outcomes(passed=3)
+
+
+@pytest.mark.slow
+def test_tests_in_random_order_keep_their_flows_apart(pytester: pytest.Pytester) -> None:
+    result = beside(
+        pytester,
+        "randomly",
+        """
+@pytest.mark.parametrize("n", range(5))
+def test_flow(n, flow_runs):
+    sums(n)
+    assert len(flow_runs[0].task_runs) == n
+""",
+        "--task-runner=sequential,concurrent",
+    )
+
+    result.assert_outcomes(passed=10)
+    result.stdout.fnmatch_lines(["Using --randomly-seed=*"])
+
+
+@pytest.mark.slow
+def test_a_test_that_is_run_again_begins_anew(pytester: pytest.Pytester) -> None:
+    result = beside(
+        pytester,
+        "rerunfailures",
+        """
+tried = []
+
+@pytest.mark.flaky(reruns=2)
+def test_flow(flow_runs):
+    sums(1)
+    tried.append(1)
+    assert len(flow_runs) == 1
+    assert len(tried) == 3
+
+@pytest.mark.flaky(reruns=1)
+@pytest.mark.simulate(schedules=3)
+def test_simulated():
+    sums(2)
+    tried.append(1)
+    assert len(tried) != 4
+""",
+    )
+
+    assert result.parseoutcomes() == {"passed": 2, "rerun": 3}
+
+
+@pytest.mark.slow
+def test_hypothesis_tries_flows_and_schedules(pytester: pytest.Pytester) -> None:
+    result = beside(
+        pytester,
+        "hypothesispytest",
+        """
+from hypothesis import given, settings, strategies as st
+from pytest_flows.hypothesis import simulated_task_runners
+from simulators import checkpoint
+
+@given(st.integers(0, 5))
+@settings(max_examples=10, deadline=None)
+def test_flow(n):
+    assert sums(n) == n * (n + 1) // 2
+
+@task
+def note(seen, n):
+    checkpoint("before")
+    seen.append(n)
+
+@flow
+def notes(seen):
+    note.submit(seen, 1)
+    note.submit(seen, 2)
+
+@pytest.mark.task_runners("simulated")
+@given(simulated_task_runners())
+@settings(deadline=None, database=None)
+def test_order(runner):
+    seen = []
+    notes.with_options(task_runner=runner)(seen)
+    assert seen == [1, 2]
+""",
+        "--task-runner=sequential,simulated",
+    )
+
+    assert result.parseoutcomes() == {"passed": 2, "failed": 1}
+    result.stdout.fnmatch_lines(["*assert [[]2, 1[]] == [[]1, 2[]]"])
 
 
 def test_marks_are_registered_where_they_must_be(pytester: pytest.Pytester) -> None:
