@@ -1,6 +1,10 @@
-"""Flows under observation, for all tests of the runtime."""
+"""Flows under observation, and a browser for what is to be looked at."""
+
+import shutil
+from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from pytest_flows.suite.base import checked_store, observing
 from pytest_flows.suite.gates import Gate, Ledger
@@ -44,3 +48,32 @@ def gate(tmp_path):
 @pytest.fixture
 def ledger(tmp_path):
     return Ledger(tmp_path / "ledger")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """A headless Chromium. Where there is none, what needs it is left out, and pytest says so."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("Chromium and chromedriver are not installed: pages are not looked at")
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1200,900",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = Chrome(options, ChromeService(driver))
+    try:
+        yield chrome
+    finally:
+        chrome.quit()

@@ -5,6 +5,7 @@ from typing import cast
 import click
 
 from runtime.cli.cancel import cancel
+from runtime.cli.dash import dash
 from runtime.cli.documents import export, import_
 from runtime.cli.gc import gc
 from runtime.cli.logs import logs
@@ -49,7 +50,7 @@ def main() -> None:  # noqa: D103 - click would show it
     pass
 
 
-for command in (run, ls, show, logs, watch, cancel, recover, resume, export, import_, gc):
+for command in (run, ls, show, logs, watch, cancel, recover, resume, export, import_, gc, dash):
     main.add_command(command)
 
 

@@ -53,24 +53,46 @@ def summaries(
     *,
     flow_name: str | None = None,
     state: str | None = None,
+    search: str | None = None,
     since: float = 0.0,
+    before: UUID | None = None,
     limit: int = -1,
 ) -> list[FlowRunSummary]:
     """The outermost flow runs, newest first.
 
-    ``state`` is the name or the type of the latest state, in any case; ``since`` a moment in seconds since
-    the epoch, before which none of them was created; a ``limit`` of -1 is none.
+    ``state`` is the name or the type of the latest state, in any case; ``search`` is some of the name, the
+    flow's name or the tags, or the beginning of the id; ``since`` a moment in seconds since the epoch,
+    before which none of them was created; ``before`` the run after which the list is to go on; a ``limit``
+    of -1 is none.
     """
     found = connection.execute(
-        f"""SELECT {rows.FLOW_RUN_COLUMNS}, s.type, s.name, s.message, s.at, s.run_count, s.elapsed
-        FROM flow_run f LEFT JOIN state_change s ON s.root = f.number AND s.position = (
-            SELECT max(position) FROM state_change WHERE root = f.number AND run = f.id AND is_flow = 1)
-        WHERE f.root IS NULL AND f.created >= :since AND (:flow IS NULL OR f.flow_name = :flow)
+        f"""{_SUMMARIES} WHERE f.root IS NULL AND f.created >= :since
+            AND (:flow IS NULL OR f.flow_name = :flow)
             AND (:state IS NULL OR upper(s.name) = :state OR s.type = :state)
+            AND (:search IS NULL OR instr(lower(f.name || ' ' || f.flow_name || ' ' || f.tags), :search)
+                OR instr(lower(hex(f.id)), replace(:search, '-', '')) = 1)
+            AND (:before IS NULL OR f.number < (SELECT number FROM flow_run WHERE id = :before))
         ORDER BY f.number DESC LIMIT :limit""",  # noqa: S608 - the columns are ours
-        {"since": since, "flow": flow_name, "state": state and state.upper(), "limit": limit},
+        {
+            "since": since,
+            "flow": flow_name,
+            "state": state and state.upper(),
+            "search": search and search.lower(),
+            "before": before and before.bytes,
+            "limit": limit,
+        },
     )
-    return [_summary(row[: rows.FLOW_RUN_WIDTH], row[rows.FLOW_RUN_WIDTH :]) for row in found]
+    return [_summary(row) for row in found]
+
+
+def summary(connection: sqlite3.Connection, flow_run_id: UUID) -> FlowRunSummary:
+    """How one outermost flow run stands. Raises ``KeyError``."""
+    row = connection.execute(
+        f"{_SUMMARIES} WHERE f.id = ? AND f.root IS NULL", (flow_run_id.bytes,)
+    ).fetchone()
+    if row is None:
+        raise KeyError(flow_run_id)
+    return _summary(row)
 
 
 def named(connection: sqlite3.Connection, text: str) -> list[FlowRun]:
@@ -86,12 +108,14 @@ def named(connection: sqlite3.Connection, text: str) -> list[FlowRun]:
     )
 
 
-def log_lines(connection: sqlite3.Connection, flow_run_id: UUID, after: int) -> list[StoredLine]:
-    """The log of an outermost flow run after the line that is numbered so."""
+def log_lines(
+    connection: sqlite3.Connection, flow_run_id: UUID, after: int, limit: int = -1
+) -> list[StoredLine]:
+    """The log of an outermost flow run after the line that is numbered so; a ``limit`` of -1 is none."""
     found = connection.execute(
         """SELECT number, run, at, level, message FROM log_line
-        WHERE root = (SELECT number FROM flow_run WHERE id = ?) AND number > ? ORDER BY number""",
-        (flow_run_id.bytes, after),
+        WHERE root = (SELECT number FROM flow_run WHERE id = ?) AND number > ? ORDER BY number LIMIT ?""",
+        (flow_run_id.bytes, after, limit),
     )
     return [
         StoredLine(number, UUID(bytes=run), at, level, rows.read(message))
@@ -125,7 +149,13 @@ def states_since(connection: sqlite3.Connection, flow_run_id: UUID, position: in
     ]
 
 
-def _summary(run: rows.Row, latest: rows.Row) -> FlowRunSummary:
+def _summary(row: rows.Row) -> FlowRunSummary:
+    run, latest = row[: rows.FLOW_RUN_WIDTH], row[rows.FLOW_RUN_WIDTH :]
     kind, name, message, at, run_count, elapsed = latest
     state = None if kind is None else State(StateType(kind), rows.read(name), rows.read(message), None, at)
     return FlowRunSummary(rows.flow_run(run), state, run_count or 1, elapsed or 0.0)
+
+
+_SUMMARIES = f"""SELECT {rows.FLOW_RUN_COLUMNS}, s.type, s.name, s.message, s.at, s.run_count, s.elapsed
+    FROM flow_run f LEFT JOIN state_change s ON s.root = f.number AND s.position = (
+        SELECT max(position) FROM state_change WHERE root = f.number AND run = f.id AND is_flow = 1)"""  # noqa: S608 - the columns are ours

@@ -6,16 +6,17 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from runtime.history.changes import StateChange
 from runtime.history.records import FlowRunHistory
-from runtime.history.sqlite import listing, rows, upkeep
+from runtime.history.sqlite import following, listing, rows, upkeep
 from runtime.history.sqlite.connections import Durability, explained, open_to_write, reading
+from runtime.history.sqlite.following import FullChange, Part
 from runtime.history.sqlite.listing import EnteredState, FlowRunSummary, StoredLine
 from runtime.history.sqlite.recovery import recover
 from runtime.history.sqlite.writer import Barrier, LogLine, Tree, Writer, lease_folder
@@ -154,10 +155,30 @@ class SQLiteHistoryStore:
         except FileNotFoundError:
             return []
 
-    def log_lines(self, flow_run_id: UUID, after: int = 0) -> list[StoredLine]:
+    def summary(self, flow_run_id: UUID) -> FlowRunSummary:
+        """How one outermost flow run stands. Raises ``KeyError``."""
+        with self._reading(flow_run_id) as connection:
+            return listing.summary(connection, flow_run_id)
+
+    def part(self, flow_run_id: UUID, start: int = 0, limit: int = 10_000) -> Part:
+        """What happened to an outermost flow run from the change numbered ``start``. Raises ``KeyError``."""
+        with self._reading(flow_run_id) as connection:
+            return following.part(connection, flow_run_id, start, limit)
+
+    def changes_of(self, flow_run_id: UUID, run_id: UUID) -> list[FullChange]:
+        """All that happened to one run in an outermost flow run. Raises ``KeyError``."""
+        with self._reading(flow_run_id) as connection:
+            return following.changes_of(connection, flow_run_id, run_id)
+
+    def reached(self, flow_run_id: UUID) -> tuple[int, int]:
+        """The number of the next change, and of the last line of the log. Raises ``KeyError``."""
+        with self._reading(flow_run_id) as connection:
+            return following.reached(connection, flow_run_id)
+
+    def log_lines(self, flow_run_id: UUID, after: int = 0, limit: int = -1) -> list[StoredLine]:
         """The log of an outermost flow run, in order; what comes after the line numbered ``after``."""
         with reading(self.path, self._patience) as connection:
-            return listing.log_lines(connection, flow_run_id, after)
+            return listing.log_lines(connection, flow_run_id, after, limit)
 
     def states_since(self, flow_run_id: UUID, position: int) -> list[EnteredState]:
         """The changes of an outermost flow run from ``position`` on, in short."""
@@ -197,6 +218,14 @@ class SQLiteHistoryStore:
     def close(self) -> None:
         """Let go of the file. A flow run that begins later opens it again."""
         self._writer.close()
+
+    @contextmanager
+    def _reading(self, flow_run_id: UUID) -> Generator[sqlite3.Connection]:
+        try:
+            with reading(self.path, self._patience) as connection:
+                yield connection
+        except FileNotFoundError:
+            raise KeyError(flow_run_id) from None
 
     def _forget_ended(self, tree: Tree) -> None:
         if tree.ended:

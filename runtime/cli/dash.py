@@ -1,0 +1,42 @@
+"""``flows dash``: the page over the store, for as long as the command runs."""
+
+import threading
+from contextlib import suppress
+
+import click
+
+from runtime.cli.stored import with_store
+from runtime.dash import Dash
+from runtime.history import SQLiteHistoryStore
+
+_HELP = """Show flow runs in the browser: which there are, how each went and goes on, and what differs.
+
+The page is served to this machine alone, and to whoever has the link that is printed. It changes nothing.
+Ctrl-C ends it.
+
+\b
+Examples:
+  flows dash
+  flows dash --port 8500
+  ssh -L 8500:127.0.0.1:8500 host flows dash --port 8500
+"""
+
+
+@click.command(help=_HELP, short_help="Show flow runs in the browser.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="The port on 127.0.0.1; without it, one that is free.",
+)
+@with_store
+def dash(store: SQLiteHistoryStore, port: int) -> None:  # noqa: D103 - click would show it
+    try:
+        shown = Dash(store, port)
+    except OSError as error:
+        raise click.ClickException(f"Port {port} of 127.0.0.1 cannot be used: {error}") from error
+    with shown:
+        # Not handed to a browser: everybody on this machine can read the arguments of its process.
+        click.echo(shown.link)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
