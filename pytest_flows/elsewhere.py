@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from runtime.remote.records import remarks
+from runtime.logging import remarks
 
 #: the part of a timeout after which stacks are looked at: as late as can be, and still in time
 LATE = 0.9

@@ -115,6 +115,21 @@ def prints_to(take: Callable[[str], None]) -> Generator[None]:
         _prints_to.reset(token)
 
 
+@contextmanager
+def remarks_to(take: Callable[[str], None]) -> Generator[None]:
+    """What plugins remark on in the block, on a worker, goes to ``take``."""
+    token = _remarks_to.set(take)
+    try:
+        yield
+    finally:
+        _remarks_to.reset(token)
+
+
+def remarks() -> Callable[[str], None] | None:
+    """Takes text to the plugins in the driver that hear of workers' output; None elsewhere."""
+    return _remarks_to.get()
+
+
 class _PrintSwitch:
     """Replaces ``builtins.print`` as long as anybody needs it."""
 
@@ -154,4 +169,5 @@ class _PrintSwitch:
 
 _configuring = threading.Lock()
 _prints = _PrintSwitch()
+_remarks_to: ContextVar[Callable[[str], None] | None] = ContextVar("flows_remarks_to", default=None)
 _prints_to: ContextVar[Callable[[str], None] | None] = ContextVar("flows_prints_to", default=None)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TextIO, cast
 
 from runtime.envelope import Attempt
 from runtime.hooks import plugins
-from runtime.logging import prints_logged, prints_to
+from runtime.logging import prints_logged, prints_to, remarks_to
 from runtime.remote.values import pack_exception, unpack_exception
 
 #: Takes what one attempt logs or prints, as bytes.
@@ -31,16 +31,14 @@ def records_sent(take: Take, level: int) -> Generator[None]:
     _install(level)
     token = _sender.set((take, level))
     try:
-        with prints_logged(), prints_to(lambda text: take(pickle.dumps(text, protocol=5))):
+        with (
+            prints_logged(),
+            prints_to(lambda text: take(pickle.dumps(text, protocol=5))),
+            remarks_to(lambda text: take(pickle.dumps(_Remark(text), protocol=5))),
+        ):
             yield
     finally:
         _sender.reset(token)
-
-
-def remarks() -> Callable[[str], None] | None:
-    """Takes text to the plugins in the driver that hear of workers' output; None outside of an attempt."""
-    sender = _sender.get()
-    return None if sender is None else lambda text: sender[0](pickle.dumps(_Remark(text), protocol=5))
 
 
 def give_out(body: bytes, attempt: Attempt, worker: str) -> None:

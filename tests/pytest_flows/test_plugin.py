@@ -37,6 +37,21 @@ def test_a_suite_without_flows_never_imports_the_runtime(pytester: pytest.Pytest
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+def test_nothing_that_only_clusters_need_is_asked_for_without_them(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("import sys\nsys.modules.update(dict.fromkeys(['cloudpickle', 'dask', 'ray']))")
+    pytester.makepyfile(
+        """
+        from runtime import flow, task
+
+        def test_flow(flow_runs):
+            flow(lambda: task(print).submit("hello"), name="greeting")()
+            assert flow_runs["greeting"]["print-0"].names[-1] == "Completed"
+        """
+    )
+
+    pytester.runpytest_subprocess("--task-runner=concurrent,simulated").assert_outcomes(passed=2)
+
+
 def test_options_stand_in_one_group_with_twins_in_the_configuration(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest("--help")
 
