@@ -155,6 +155,20 @@ class RetryTests(SuiteBase):
         assert history["reject_with-0"].names.count("Retrying") == 2
         assert_history(history["reject_with-1"], "Pending", "Running", "Failed")
 
+    def test_downstream_waits_for_an_attempt_after_a_failed_state(
+        self, task_runner: BaseTaskRunner, ledger: Ledger
+    ) -> None:
+        @task(retries=1)
+        def reject_once(ledger: Ledger) -> State | int:
+            ledger.write("tried")
+            return Failed("not yet") if len(ledger.lines) == 1 else 3
+
+        @flow(task_runner=task_runner)
+        def retries() -> int:
+            return add.submit(reject_once.submit(ledger), 1).result()
+
+        assert retries() == 4
+
     def test_downstream_waits_for_the_last_attempt(self, task_runner: BaseTaskRunner, ledger: Ledger) -> None:
         @flow(task_runner=task_runner)
         def retries() -> int:

@@ -41,6 +41,14 @@ class Message(NamedTuple):
         """Whether nothing follows from this attempt."""
         return self.kind not in NOT_LAST
 
+    @property
+    def has_value(self) -> bool:
+        """Whether the value that came with it is the run's result.
+
+        That of a state which was returned is not: only the driver knows what it counts for.
+        """
+        return self.kind in _WITH_VALUE
+
 
 def hear(attempt: Attempt, message: Message, kept: Callable[[bytes], Any]) -> None:
     """Pass a message on: to the engine, or to the log.
@@ -81,4 +89,5 @@ def _adopted(number: int, body: bytes) -> Returned | Raised:
         return Raised(number, problem, retriable=False)
 
 
+_WITH_VALUE = frozenset({RETURNED, CACHED})
 _AFTER_START = frozenset({STARTED, RETURNED, ADOPTED, RAISED, FAILED, STOPPED})

@@ -170,7 +170,7 @@ class _Made:
         if isinstance(event, Returned):
             try:
                 if isinstance(event.value, State):
-                    return _adopted(event, worker)
+                    return _adopted(event, worker), Unusable()
                 kind = messages.CACHED if event.cached else messages.RETURNED
                 return Message(kind, worker, check_result(event.value)), event.value
             except NotSerializable as error:
@@ -183,16 +183,15 @@ class _Made:
         raise AssertionError(f"An attempt ended with {event!r}")
 
 
-def _adopted(event: Returned, worker: str) -> tuple[Message, Any]:
-    state: State = event.value
-    body = dump((state, event.retriable))
+def _adopted(event: Returned, worker: str) -> Message:
+    body = dump((event.value, event.retriable))
     try:
         pickle.loads(body)  # noqa: S301 - written one line above
     except Exception as error:  # the user's data may raise anything
         raise NotSerializable(
             f"The state that the task returned cannot be read back: {describe(error)}"
         ) from error
-    return Message(messages.ADOPTED, worker, body), state.data if state.is_completed() else Unusable()
+    return Message(messages.ADOPTED, worker, body)
 
 
 @contextmanager

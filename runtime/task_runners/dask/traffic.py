@@ -33,7 +33,7 @@ from runtime.futures import PrefectFuture
 from runtime.lifecycle import Lost, Refused, describe
 from runtime.logging import ENGINE
 from runtime.remote import Message, PackedCall, Parcel, RemoteResult, hear
-from runtime.remote.messages import ADOPTED, CACHED, RETURNED, STARTED
+from runtime.remote.messages import STARTED
 from runtime.runs import TaskRun
 from runtime.task_runners.dask.deaths import Deaths
 from runtime.task_runners.dask.worker import run_attempt, stop_attempt, variable_name
@@ -48,8 +48,6 @@ REPORT_PATIENCE = 5.0
 CAUSE_WITHIN = 1.0
 #: Bytes of calls that go into one graph.
 BATCH_BYTES = 4_000_000
-
-_WITH_VALUE = frozenset({RETURNED, CACHED, ADOPTED})
 
 
 class Sent:
@@ -326,7 +324,7 @@ class Traffic:
     def _hear(self, sent: Sent, message: Message) -> None:
         if not sent.confirmed:
             sent.kept_back.append(message)
-            sent.has_value = message.kind in _WITH_VALUE
+            sent.has_value = message.has_value
             return
         attempt = sent.attempt
         if attempt is None:
@@ -337,7 +335,7 @@ class Traffic:
             self._second_start(sent, message.worker)
             return
         if message.is_last:
-            sent.has_value = message.kind in _WITH_VALUE
+            sent.has_value = message.has_value
             self._ended(sent)
         try:
             hear(attempt, message, lambda inline: self._result(sent, inline))

@@ -38,7 +38,7 @@ from runtime.task_runners.ray.endings import ended
 from runtime.task_runners.ray.instances import RayInstance
 from runtime.task_runners.ray.native import cancel, ray
 from runtime.task_runners.ray.results import RayResult
-from runtime.task_runners.ray.worker import WITH_VALUE, Mailbox
+from runtime.task_runners.ray.worker import Mailbox
 
 _SHORTEST = 0.001
 _LONGEST = 0.05
@@ -385,7 +385,7 @@ class Flights:
         self._finish(flight, None)
 
     def _hear(self, flight: Flight, message: Message) -> None:
-        if message.kind in WITH_VALUE:
+        if message.has_value:
             flight.has_value = not (flight.attempt.stopping or flight.dropped)
         if flight.confirmed:
             hear(flight.attempt, message, partial(self._kept, flight))

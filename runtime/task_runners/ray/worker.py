@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Self
 
-from runtime.remote import Message, Parcel, Unusable, run
-from runtime.remote.messages import CACHED, RETURNED
+from runtime.remote import Message, Parcel, run
 from runtime.task_runners.ray.native import ray
 
 #: What a worker returns beside the value: messages sent live before, and those that were not.
@@ -25,9 +24,6 @@ Report = tuple[int, list[tuple[str | bytes, ...]]]
 
 #: How many of the two objects that an attempt returns Ray brings to one downstream.
 VALUE, BOTH = 1, 2
-
-#: Messages that come with a value for attempts that went ahead.
-WITH_VALUE = frozenset({RETURNED, CACHED})
 
 _PATIENCE = 0.01
 _PAUSE = 0.02
@@ -76,9 +72,7 @@ def make(key: str, definition: bytes, packed: bytes, brought: tuple[Any, ...]) -
         last, value = run(call, values, parcels.__getitem__, _this_worker(), line.tell)
     sent, messages = line.rest()
     messages.append(tuple(last))
-    if last.kind not in WITH_VALUE:
-        value = Unusable()  # also for a state that was returned: only the driver knows what it counts for
-    elif last.body:
+    if last.has_value and last.body:
         value = None
     return value, pickle.dumps((sent, messages), protocol=5)
 
