@@ -68,6 +68,7 @@ class Origins:
 
     def watch(self) -> None:
         """Note what is created from now on."""
+        self.sockets.clear()
         self.folders.clear()
         self.variables.clear()
         self.processes.clear()

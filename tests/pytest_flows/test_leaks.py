@@ -86,6 +86,12 @@ def test_what_is_left_is_listed_with_its_creator(suite, leak: str) -> None:
     result.stdout.no_fnmatch_line("test_it.py::test_next: *")
 
 
+def test_what_is_left_is_not_held_against_the_next_test_too(suite) -> None:
+    tests = "def test_leaks(): serve()\n\ndef test_next(): pass\n\ndef test_last(): pass"
+
+    suite(tests, "--flows-leaks=error").assert_outcomes(passed=3, errors=1)
+
+
 def test_what_is_left_can_be_an_error(suite) -> None:
     result = suite("def test_leaks(): wait()\n\ndef test_next(): pass", "--flows-leaks=error")
 
