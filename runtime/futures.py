@@ -4,16 +4,16 @@ import asyncio
 import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
-from runtime.clocks import Clock, Waiter
+from runtime.clocks import Clock
 from runtime.context import current_environment
 from runtime.exceptions import WouldDeadlock
 from runtime.history import Journal
 from runtime.runs import TaskRun
 from runtime.states import ResultReference, State
+from runtime.waiting import LoopEvent, block
 
 R = TypeVar("R")
 
@@ -27,18 +27,6 @@ class Control(Protocol):
     def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the run can only settle if this event loop turns."""
         ...
-
-
-class Slot(Protocol):
-    """The place that the code here holds on its task runner."""
-
-    def given_back(self) -> AbstractContextManager[None]:
-        """Let somebody else have it for the length of a block."""
-        ...
-
-
-#: Set by task runners that have a limited number of slots.
-SLOT: ContextVar[Slot | None] = ContextVar("flows_slot", default=None)
 
 
 class PrefectFuture(Generic[R]):
@@ -332,59 +320,6 @@ class _Arrivals(Generic[R]):
     def _hear(self, future: "PrefectFuture[R]") -> None:
         self.here.append(future)
         self.wake()
-
-
-def block(waiter: Waiter, timeout: float | None = None) -> bool:
-    """Wait on this thread. The slot that the code here holds may be used by others meanwhile."""
-    slot = SLOT.get()
-    if slot is None:
-        return waiter.wait(timeout)
-    with slot.given_back():
-        return waiter.wait(timeout)
-
-
-class LoopEvent:
-    """Something awaited on the running event loop, and set from any thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[None] = self._loop.create_future()
-
-    def set(self, _: object = None) -> None:
-        """End the wait."""
-        if asyncio._get_running_loop() is self._loop:
-            self._set_here()
-        else:
-            try:
-                self._loop.call_soon_threadsafe(self._set_here)
-            except RuntimeError:  # the loop is closed: nobody awaits this any more
-                return
-
-    async def wait(self, timeout: float | None = None) -> bool:
-        """Wait until set, at most ``timeout`` seconds; whether it was set.
-
-        The slot that the code here holds may be used by others meanwhile.
-        """
-        slot = SLOT.get()
-        if slot is None:
-            return await self._wait(timeout)
-        with slot.given_back():
-            return await self._wait(timeout)
-
-    async def _wait(self, timeout: float | None) -> bool:
-        if timeout is None:
-            await self._future
-            return True
-        try:
-            async with asyncio.timeout(timeout):
-                await self._future
-        except TimeoutError:
-            return False
-        return True
-
-    def _set_here(self) -> None:
-        if not self._future.done():
-            self._future.set_result(None)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 import anyio._backends._asyncio
 
-import runtime.futures
+import runtime.waiting
 from runtime.context import FLOW_RUN
 from runtime.envelope import Attempt
 from simulators.exceptions import OutsideControl
@@ -483,7 +483,7 @@ _Gathering = asyncio.tasks._GatheringFuture  # pyright: ignore
 _WAITS_FOR_OTHERS = frozenset(
     (module.__file__, name)
     for module, names in (
-        (runtime.futures, ("LoopEvent._wait",)),
+        (runtime.waiting, ("LoopEvent._wait",)),
         (asyncio.tasks, ("_wait", "wait_for")),
         (asyncio.taskgroups, ("TaskGroup.__aexit__", "TaskGroup._aexit")),
         (anyio._backends._asyncio, ("TaskGroup.__aexit__",)),

@@ -8,10 +8,10 @@ from typing import Any
 
 from runtime.context import Environment
 from runtime.envelope import Attempt
-from runtime.futures import LoopEvent, block
 from runtime.interrupts import came_by_signal
 from runtime.lifecycle import Raised
 from runtime.task_runners.loops import LoopAttempts
+from runtime.waiting import LoopEvent, block
 
 
 class Caller:

@@ -22,7 +22,7 @@ from runtime.engine.lines import LINE
 from runtime.engine.resuming import earlier_run
 from runtime.engine.scopes import FlowRunScope
 from runtime.exceptions import CancelledRun, CrashedRun
-from runtime.futures import LoopEvent, PrefectFuture, block
+from runtime.futures import PrefectFuture
 from runtime.history import FlowRunHistory, Journal, StateChange
 from runtime.hooks import plugins
 from runtime.interrupts import SignalsHeld, calls_out
@@ -51,6 +51,7 @@ from runtime.settings import current_settings
 from runtime.states import Completed, State
 from runtime.task_runners import BaseTaskRunner, TaskConcurrencyType
 from runtime.threads import Guard, Interrupted
+from runtime.waiting import LoopEvent, block
 
 
 def run_flow(call: FlowCall) -> State:

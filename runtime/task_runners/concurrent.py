@@ -11,10 +11,10 @@ from queue import SimpleQueue
 from anyio import CapacityLimiter, to_thread
 
 from runtime.envelope import Attempt
-from runtime.futures import SLOT
 from runtime.logging import ENGINE
 from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.loops import LoopAttempts
+from runtime.waiting import SLOT
 
 #: as many threads as anyio allows by default
 DEFAULT_THREADS = 40

@@ -6,14 +6,13 @@ import itertools
 import threading
 import weakref
 from collections.abc import Callable
-from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
 
 from runtime.clocks import SystemClock
 from runtime.exceptions import UnfinishedRun, WouldDeadlock
-from runtime.futures import SLOT, LoopEvent, PrefectFuture, as_completed, block, wait, wait_async
+from runtime.futures import PrefectFuture, as_completed, wait, wait_async
 from runtime.history import Journal
 from runtime.runs import TaskRun
 from runtime.states import Completed, Failed, Pending, Running, State
@@ -437,47 +436,3 @@ def test_waiting_for_thousands_costs_the_same_for_each_in_whatever_order_they_se
     assert len(list(completions)) == 1_999
 
     assert compared < 20_000
-
-
-# Slots and events
-
-
-def test_who_blocks_lends_the_slot_to_others_meanwhile():
-    lent = []
-
-    class Slot:
-        @contextmanager
-        def given_back(self):
-            lent.append("out")
-            yield
-            lent.append("back")
-
-    waiter = SystemClock().waiter()
-    waiter.wake()
-    token = SLOT.set(Slot())
-    try:
-        assert block(waiter, LIMIT)
-    finally:
-        SLOT.reset(token)
-
-    assert lent == ["out", "back"]
-
-
-def test_an_event_is_set_from_its_loop_or_from_any_thread(later):
-    async def main():
-        here, there = LoopEvent(), LoopEvent()
-        here.set()
-        here.set()
-        later(there.set)
-        assert await here.wait()
-        assert await there.wait(LIMIT)
-        assert not await LoopEvent().wait(0.001)
-
-    asyncio.run(main())
-
-
-def test_an_event_of_a_loop_that_is_closed_may_be_set():
-    async def main():
-        return LoopEvent()
-
-    asyncio.run(main()).set()
