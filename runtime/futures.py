@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from uuid import UUID
 
 from runtime.clocks import Clock
-from runtime.context import current_environment
+from runtime.context import TASK_RUN, current_environment
 from runtime.exceptions import WouldDeadlock
 from runtime.history import Journal
 from runtime.runs import TaskRun
@@ -25,7 +26,12 @@ class Control(Protocol):
         """Ask the run to end."""
 
     def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether the run can only settle if this event loop turns."""
+        """Whether no attempt can be made unless this event loop turns."""
+        ...
+
+    @property
+    def upstream(self) -> "Iterable[PrefectFuture[Any]]":
+        """The runs that have to settle before an attempt can be made."""
         ...
 
 
@@ -127,6 +133,11 @@ class PrefectFuture(Generic[R]):
         """For the engine: the run is in this state now."""
         self._state = state
 
+    @property
+    def control(self) -> Control | None:
+        """Who moves the run; None once it has settled."""
+        return self._control
+
     def attach(self, control: Control) -> None:
         """For the engine: this is who moves the run."""
         self._control = control
@@ -139,24 +150,23 @@ class PrefectFuture(Generic[R]):
 
     def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the run can only settle if this event loop turns."""
-        control = self._control
-        return control is not None and control.needs(loop)
+        return any(control.needs(loop) for control in _ahead_of([self]).values())
 
     def wait_here(self, timeout: float | None = None) -> State | None:
         """Like :meth:`wait`, but blocks in every flow. Raises ``WouldDeadlock`` where it would for ever."""
         if not self.settled:
-            self.refuse_deadlock()
             waiter = self._journal.clock.waiter()
 
             def wake(_: object) -> None:
                 waiter.wake()
 
-            if self.when_settled(wake):
-                try:
-                    block(waiter, timeout)
-                finally:
-                    if not self.settled:
-                        self.forget(wake)
+            with _holding_up([self], timeout):
+                if self.when_settled(wake):
+                    try:
+                        block(waiter, timeout)
+                    finally:
+                        if not self.settled:
+                            self.forget(wake)
         return self._state if self.settled else None
 
     def refuse_deadlock(self) -> None:
@@ -214,10 +224,8 @@ def wait(futures: "Iterable[PrefectFuture[Any]]", timeout: float | None = None) 
     given = list(futures)
     left = [future for future in dict.fromkeys(given) if not future.settled]
     if left:
-        for future in left:
-            future.refuse_deadlock()
         waiter = left[0].clock.waiter()
-        with _called_when_all_settled(left, waiter.wake):
+        with _holding_up(left, timeout), _called_when_all_settled(left, waiter.wake):
             block(waiter, timeout)
     return _sorted_out(given)
 
@@ -320,6 +328,76 @@ class _Arrivals(Generic[R]):
     def _hear(self, future: "PrefectFuture[R]") -> None:
         self.here.append(future)
         self.wake()
+
+
+class _HeldUp(NamedTuple):
+    """What cannot go on while code blocks: an event loop, or the task run that the code belongs to."""
+
+    loop: asyncio.AbstractEventLoop | None
+    run: UUID | None
+    #: what the code waits for, all of it
+    futures: "list[PrefectFuture[Any]]"
+
+
+@contextmanager
+def _holding_up(futures: "list[PrefectFuture[Any]]", timeout: float | None) -> Generator[None]:
+    """Block for ``futures`` inside. Raises ``WouldDeadlock`` where that would never end.
+
+    It is noted first and looked at then: of two that are about to wait for each other, one sees it.
+    """
+    loop = asyncio._get_running_loop()
+    task = TASK_RUN.get()
+    if loop is None and (task is None or timeout is not None):
+        yield
+        return
+    run = task.task_run.id if loop is None and task is not None else None
+    place = object()
+    if timeout is None:
+        _held_up[place] = _HeldUp(loop, run, futures)
+    try:
+        if loop is not None:
+            for future in futures:
+                future.refuse_deadlock()
+        elif run is not None:
+            _refuse_deadlock_of(run, futures)
+        yield
+    finally:
+        _held_up.pop(place, None)
+
+
+def _refuse_deadlock_of(run: UUID, futures: "list[PrefectFuture[Any]]") -> None:
+    """Raise ``WouldDeadlock`` where the run is blocked for by a loop that one of ``futures`` needs."""
+    for held_up in list(_held_up.values()):
+        loop = held_up.loop
+        if loop is not None and run in _ahead_of(held_up.futures):
+            for future in futures:
+                if future.needs(loop):
+                    raise WouldDeadlock(
+                        f"Waiting for task run '{future.task_run.name}' here would never end: it needs an "
+                        "event loop that is held up by code which waits for the task run here. There, use "
+                        "`await future.result_async()` or `await future.wait_async()`."
+                    )
+
+
+def _ahead_of(futures: "Iterable[PrefectFuture[Any]]") -> dict[UUID, Control]:
+    """Who moves the runs that have to settle before these have, themselves among them; by run.
+
+    These are their upstream runs, and those that their code blocks for at the moment.
+    """
+    blocked_for = {held_up.run: held_up.futures for held_up in list(_held_up.values())}
+    found: dict[UUID, Control] = {}
+    agenda = list(futures)
+    while agenda:
+        future = agenda.pop()
+        run, control = future.task_run.id, future.control
+        if control is not None and run not in found:
+            found[run] = control
+            agenda.extend(control.upstream)
+            agenda.extend(blocked_for.get(run, ()))
+    return found
+
+
+_held_up: dict[object, _HeldUp] = {}
 
 
 @contextmanager

@@ -251,8 +251,13 @@ class TaskRunDriver:
         )
 
     def needs(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether the run can only settle if this event loop turns."""
-        return self._loop is loop or any(future.needs(loop) for future, _ in self._upstream)
+        """Whether no attempt can be made unless this event loop turns."""
+        return self._loop is loop
+
+    @property
+    def upstream(self) -> list[PrefectFuture[Any]]:
+        """The runs that have to settle before an attempt can be made."""
+        return [future for future, _ in self._upstream]
 
     def _is_settled(self) -> bool:
         return self.future.settled

@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from runtime import flow, task
+from runtime.context import FLOW_RUN
 from runtime.exceptions import WouldDeadlock
 from runtime.task_runners import ConcurrentTaskRunner, SequentialTaskRunner
 
@@ -109,6 +110,48 @@ def test_a_blocking_result_that_needs_the_loop_is_an_error_at_once(runner):
         return await future.result_async()
 
     assert asyncio.run(blocks()) == 6
+
+
+def test_a_task_that_waits_for_the_loop_that_waits_for_it_is_told_so():
+    @task
+    def needs_the_loop():
+        return add_async.submit(1, 2).result()
+
+    @flow(task_runner=ConcurrentTaskRunner())
+    async def blocks():
+        needing = needs_the_loop.submit()
+        blocked = add.submit(needing, 0).wait_here().name
+        return blocked, needing.result(raise_on_failure=False), await needs_the_loop.submit().result_async()
+
+    blocked, error, awaited = asyncio.run(blocks())
+
+    assert blocked == "NotReady"
+    assert isinstance(error, WouldDeadlock)
+    assert "held up by code which waits for the task run here" in str(error)
+    assert awaited == 3
+
+
+def test_blocking_for_a_task_that_waits_for_the_loop_already_is_an_error_at_once():
+    @task
+    async def waits_for(event):
+        await event.wait()
+
+    @task
+    def needs_the_loop(event):
+        waits_for.submit(event).wait()
+
+    @flow(task_runner=ConcurrentTaskRunner())
+    async def blocks():
+        event = asyncio.Event()
+        needing = needs_the_loop.submit(event)
+        while len(FLOW_RUN.get().scope.under_way) < 2:
+            await asyncio.sleep(0.001)
+        with pytest.raises(WouldDeadlock):  # there or here: one of them is told
+            needing.result()
+        event.set()
+        return "told"
+
+    assert asyncio.run(blocks()) == "told"
 
 
 def test_a_chain_of_ten_thousand_fails_without_recursion(gate, observe):

@@ -23,6 +23,8 @@ LIMIT = 10.0
 class Control:
     """Stands for the engine: notes what is asked of it."""
 
+    upstream = ()
+
     def __init__(self, needed: asyncio.AbstractEventLoop | None = None) -> None:
         self.cancelled = 0
         self._needed = needed
