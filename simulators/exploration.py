@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from simulators.conditions import Conditions
-from simulators.exceptions import SimulatorError
+from simulators.exceptions import Livelock, SimulatorError
 from simulators.execution import Execution, Test
 from simulators.failures import Failure, FailureFound
 from simulators.schedules import Points, Runner, Schedule
@@ -57,9 +57,8 @@ class Exploration:
     def _shown(self) -> str:
         found = f"{len(self.failures)} failing" if self.failures else "no failure"
         if self.complete:
-            every = (
-                "the only interleaving" if self.executions == 1 else f"all {self.executions} interleavings"
-            )
+            kind = "trace" if self.strategy == DPOR.name else "interleaving"
+            every = f"the only {kind}" if self.executions == 1 else f"all {self.executions} {kind}s"
             return f"{every} at points={self.points}: {found}"
         if self.failures or not self.executions:
             return f"{found} in {self.executions} schedules ({self.strategy})"
@@ -134,7 +133,8 @@ def explore(
             exploration.executions += 1
             exploration.outcomes[execution.outcome] += 1
             seen.add(execution.outline)
-            exact = exact and not execution.favours and not execution.outside_control
+            cut = isinstance(execution.error, Livelock)
+            exact = exact and not (cut or execution.favours or execution.outside_control)
             outside.update(dict.fromkeys(execution.outside_control))
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)

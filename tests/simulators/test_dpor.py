@@ -233,3 +233,23 @@ def test_dpor_sees_what_the_exhaustive_search_sees(test):
 
     assert reduced.outcomes.keys() == every.outcomes.keys()
     assert reduced.executions < every.executions
+
+
+def test_the_certificate_counts_traces():
+    exploration = explore(lambda: updates(2, 1), strategy="dpor", points="declared")
+
+    assert exploration.certificate == "all 4 traces at points=declared: no failure"
+
+
+def test_nothing_is_complete_where_a_limit_cut_it_off():
+    few = explore(lambda: updates(2, 1), strategy="dpor", points="declared", schedules=3)
+    short = explore(
+        lambda: together(update, update),
+        strategy="dpor",
+        points="declared",
+        step_limit=3,
+        stop_on_failure=False,
+    )
+
+    assert not few.complete
+    assert not short.complete
