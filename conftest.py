@@ -80,6 +80,7 @@ class _Pages:
         self._open.close()
 
 
+@pytest.hookimpl(optionalhook=True)  # the plugin may be switched off
 def pytest_flows_leaked(leaks: list[Any]) -> None:
     # The home of a page is there for all its examples.
     leaks[:] = [leak for leak in leaks if not (leak.kind == "folder" and __file__ in leak.creator)]
