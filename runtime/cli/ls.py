@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from runtime.cli.fields import fields_of
 from runtime.cli.stored import with_store
 from runtime.cli.times import Length, shown_length, shown_moment
 from runtime.history import SQLiteHistoryStore
@@ -58,30 +59,13 @@ def ls(  # noqa: D103 - click would show it
     found = store.summaries(flow_name=flow, state=state, since=earliest, limit=limit)
     if as_json:
         for summary in found:
-            click.echo(json.dumps(_fields(summary)))
+            click.echo(json.dumps(fields_of(summary)))
     elif found:
         Console(highlight=False).print(_table(found))
     elif flow or state or since:
         click.echo("No flow run is like that.")
     else:
         click.echo(f"There is no flow run yet in {store.path}. Run a flow: flows run FILE.py:FLOW")
-
-
-def _fields(summary: FlowRunSummary) -> dict[str, object]:
-    run, state = summary.flow_run, summary.state
-    return {
-        "id": str(run.id),
-        "name": run.name,
-        "flow": run.flow_name,
-        "state": state.name if state is not None else None,
-        "type": state.type.value if state is not None else None,
-        "message": state.message if state is not None else None,
-        "created": run.created,
-        "elapsed": summary.elapsed,
-        "run_count": summary.run_count,
-        "parameters": json.loads(run.parameters),
-        "tags": run.tags,
-    }
 
 
 def _table(found: list[FlowRunSummary]) -> Table:

@@ -7,7 +7,7 @@ import click
 
 from runtime.cli.loading import load_flow
 from runtime.cli.parameters import read_some_parameters
-from runtime.cli.run import Start, exit_with, under
+from runtime.cli.run import Start, exit_with, json_option, under
 from runtime.cli.stored import find_run, opened_store, run_argument
 from runtime.exceptions import ResumeError
 from runtime.states import State
@@ -40,7 +40,10 @@ Examples:
 )
 @click.option("--task-runner", metavar="NAME", help="Run the flow's tasks under this one.")
 @click.option("--changed-code", is_flag=True, help="Go on although the flow's function was changed.")
-def resume(run: str, texts: tuple[str, ...], task_runner: str | None, changed_code: bool) -> None:  # noqa: D103 - click would show it
+@json_option
+def resume(  # noqa: D103 - click would show it
+    run: str, texts: tuple[str, ...], task_runner: str | None, changed_code: bool, as_json: bool
+) -> None:
     def prepare() -> Start:
         with opened_store() as store:
             store.recover()
@@ -57,7 +60,7 @@ def resume(run: str, texts: tuple[str, ...], task_runner: str | None, changed_co
 
         return start
 
-    exit_with(prepare)
+    exit_with(prepare, as_json=as_json)
 
 
 def _with_advice(error: ResumeError) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
-from typing import Any, NoReturn, TypeAlias
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import click
 
@@ -13,12 +13,12 @@ from runtime.cli.loading import load_flow, users_traceback
 from runtime.cli.parameters import read_parameters
 from runtime.cli.progress import progress
 from runtime.cli.recording import recorded
-from runtime.cli.summary import print_summary
+from runtime.cli.summary import print_summary, print_summary_line
 from runtime.cli.tallies import RunTallies
 from runtime.exceptions import ParameterTypeError
 from runtime.flows import Flow
 from runtime.hooks import plugins
-from runtime.states import Crashed, State
+from runtime.states import State
 from runtime.task_runners.names import MissingEngine, UnknownTaskRunner, make_task_runner
 
 #: begins a flow run: gives its final state, or for an async flow what is to be awaited for it
@@ -41,7 +41,20 @@ Exit code:
   0    the flow completed
   1    it did not, or could not be run
   130  you pressed Ctrl-C; a second Ctrl-C leaves at once
+  143  it was told to stop by SIGTERM
 """
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def json_option(command: C) -> C:
+    """Adds the option --json."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Sum up in one JSON object, alone on standard output; prints go to standard error.",
+    )(command)
 
 
 @click.command(help=_HELP, short_help="Run a flow.")
@@ -59,22 +72,23 @@ Exit code:
     metavar="NAME",
     help="Run the flow's tasks under this one (sequential, concurrent ...) instead of the one it declares.",
 )
-def run(target: str, texts: tuple[str, ...], task_runner: str | None) -> None:  # noqa: D103 - click would show it
+@json_option
+def run(target: str, texts: tuple[str, ...], task_runner: str | None, as_json: bool) -> None:  # noqa: D103 - click would show it
     def prepare() -> Start:
         flow = load_flow(target)
         parameters = read_parameters(flow, texts)
         chosen = under(flow, task_runner)
         return lambda: chosen(**parameters, return_state=True)
 
-    exit_with(prepare)
+    exit_with(prepare, as_json=as_json)
 
 
-def exit_with(prepare: Callable[[], Start]) -> NoReturn:
+def exit_with(prepare: Callable[[], Start], *, as_json: bool) -> NoReturn:
     """See a flow run through, from finding the flow to the exit code."""
     interrupts = Interrupts()
     with interrupts.heard():
         try:
-            completed = _run(prepare(), interrupts)
+            completed = _run(prepare, interrupts, as_json=as_json)
         except (KeyboardInterrupt, asyncio.CancelledError):
             sys.exit(interrupts.exit_code)
     sys.exit(0 if completed else 1)
@@ -91,18 +105,25 @@ def under(flow: Flow[..., Any], name: str | None) -> Flow[..., Any]:
     return flow if type(flow.task_runner) is type(runner) else flow.with_options(task_runner=runner)
 
 
-def _run(start: Start, interrupts: Interrupts) -> bool:
+def _run(prepare: Callable[[], Start], interrupts: Interrupts, *, as_json: bool) -> bool:
     tallies = RunTallies()
+    error: BaseException | None = None
     try:
-        with recorded(), _listening(tallies), progress(tallies):
-            state = _call(start, interrupts)
-    except (SystemExit, GeneratorExit) as error:  # the flow crashed of it; its exit code is not ours
-        state = Crashed(f"The flow raised {error!r}", data=error)
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            start = prepare()
+            with recorded(), _listening(tallies), progress(tallies):
+                state = _call(start, interrupts)
+        error = None if state.is_completed() else state.exception()
+    except (SystemExit, GeneratorExit) as ended:  # the flow crashed of it; its exit code is not ours
+        error = ended
     finally:
-        print_summary(tallies)
-    if not state.is_completed():
-        _explain(state)
-    return state.is_completed()
+        if as_json:
+            print_summary_line(tallies, error)
+        else:
+            print_summary(tallies)
+    if error is not None:
+        _explain(error)
+    return error is None
 
 
 def _call(start: Start, interrupts: Interrupts) -> State:
@@ -117,9 +138,8 @@ def _call(start: Start, interrupts: Interrupts) -> State:
     return asyncio.run(called())
 
 
-def _explain(state: State) -> None:
+def _explain(error: BaseException) -> None:
     """Say why, with the traceback of the user's code."""
-    error = state.exception()
     if isinstance(error, ParameterTypeError):
         click.echo(f"Error: {error}", err=True)
     else:

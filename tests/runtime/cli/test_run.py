@@ -1,6 +1,8 @@
 """``flows run``: the log, the summary, the exit code."""
 
+import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +50,60 @@ def test_task_runs_are_summed_up_by_task_and_state(flows: Command) -> None:
         ["fail", "-", "1"],
         ["all", "1", "1"],
     ]
+
+
+def test_as_json_the_summary_is_all_there_is_on_standard_output(flows: Command) -> None:
+    result = flows("run", "below/sums.py:sums", "--param", "n=2", "--json")
+
+    summary = json.loads(result.stdout)
+    assert (summary["flow"], summary["state"], summary["type"]) == ("sums", "Completed", "COMPLETED")
+    assert (summary["parameters"], summary["task_runs"]) == ({"n": 2, "label": "x"}, {"Completed": 2})
+    assert (summary["run_count"], summary["error"]) == (1, None)
+    assert "label 'x'" in result.stderr
+    assert json.loads(flows("ls", "--json").stdout).items() <= summary.items()
+
+
+def test_as_json_a_failure_says_why(flows: Command) -> None:
+    result = flows("run", "below/sums.py:mixed", "--json")
+
+    summary = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert summary["error"] == "ValueError: nothing to add"
+    assert summary["task_runs"] == {"Completed": 1, "Failed": 1}
+
+
+def test_as_json_there_is_no_line_where_there_was_no_flow_run(flows: Command) -> None:
+    result = flows("run", "below/sums.py:nowhere", "--json")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "There is no flow 'nowhere'" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "state"), [(signal.SIGINT, 130, "Crashed"), (signal.SIGTERM, 143, "Crashed")]
+)
+def test_as_json_a_run_that_is_told_to_stop_still_says_how_it_ended(
+    start: Start, folder: Path, number: int, code: int, state: str
+) -> None:
+    (folder / "waits.py").write_text(
+        "import sys, time\n"
+        "from runtime import flow\n"
+        "@flow\n"
+        "def waits():\n"
+        "    print('waiting', flush=True)\n"
+        "    while True:\n"
+        "        time.sleep(0.01)\n"
+    )
+    process = start("run", "waits.py", "--json")
+    while "waiting" not in process.stderr.readline():
+        assert process.poll() is None
+
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == code
+    assert json.loads(output)["state"] == state
 
 
 @pytest.mark.parametrize(("flow", "code"), [("sums", 0), ("later", 0), ("mixed", 1)])
