@@ -10,15 +10,32 @@ from contextvars import ContextVar
 from typing import Any
 
 from runtime.context import FLOW_RUN, TASK_RUN, get_run_context
+from runtime.log_formats import formatter
 from runtime.settings import current_settings
 
 
 class _Logger(logging.Logger):
-    """A logger whose handlers may raise: that is shown on standard error, and changes no run."""
+    """A logger whose handlers may raise: that is shown on standard error, and changes no run.
+
+    Whoever keeps the log gets it whole, also what the user's own configuration does not want to see.
+    """
+
+    def getEffectiveLevel(self) -> int:  # noqa: N802 - the name it has there
+        """The lowest level that anybody wants."""
+        return min([super().getEffectiveLevel(), *_kept_by.values()])
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the name it has there
+        """Whether anybody wants it: ``logging.config`` disables all loggers that it does not name."""
+        return super().isEnabledFor(level) or bool(
+            self.disabled and _kept_by and level >= min(_kept_by.values())
+        )
 
     def handle(self, record: logging.LogRecord) -> None:
         try:
-            super().handle(record)
+            for handler in tuple(_kept_by):
+                handler.handle(record)
+            if not _kept_by or record.levelno >= super().getEffectiveLevel():
+                super().handle(record)
         except Exception:  # handlers may raise anything
             _complaints.handleError(record)
 
@@ -33,15 +50,14 @@ def _logger(name: str) -> logging.Logger:
 
 
 _complaints = logging.Handler()
+#: who keeps the log, and from which level on
+_kept_by: dict[logging.Handler, int] = {}
 #: lines about flow runs, and what flows log
 FLOW_RUNS = _logger("flows.flow_runs")
 #: lines about task runs, and what tasks log
 TASK_RUNS = _logger("flows.task_runs")
 #: what plugins, hooks and task runners have to say
 ENGINE = _logger("flows.engine")
-
-LINE_FORMAT = "%(asctime)s.%(msecs)03d | %(message)s"
-TIME_FORMAT = "%H:%M:%S"
 
 
 class RunLogger(logging.LoggerAdapter[logging.Logger]):
@@ -71,13 +87,27 @@ def get_run_logger() -> RunLogger:
 
 def configure_console() -> None:
     """Show the log on standard error, where nobody has configured logging."""
+    settings = current_settings()
     flows = logging.getLogger("flows")
     with _configuring:
         if not flows.handlers and not logging.getLogger().handlers and flows.level == logging.NOTSET:
             handler = _ConsoleHandler()
-            handler.setFormatter(logging.Formatter(LINE_FORMAT, TIME_FORMAT))
+            handler.setFormatter(formatter(settings.log_format))
             flows.addHandler(handler)
-            flows.setLevel(current_settings().log_level)
+            flows.setLevel(settings.log_level)
+
+
+@contextmanager
+def log_kept(handler: logging.Handler) -> Generator[None]:
+    """For the length of the block, ``handler`` gets the log of all runs, however logging is configured."""
+    flows = logging.getLogger("flows")
+    _kept_by[handler] = logging.getLevelNamesMapping()[current_settings().log_level]
+    flows.setLevel(flows.level)  # loggers remember what they are enabled for
+    try:
+        yield
+    finally:
+        del _kept_by[handler]
+        flows.setLevel(flows.level)
 
 
 class _ConsoleHandler(logging.StreamHandler[Any]):

@@ -1,7 +1,7 @@
 """What the surroundings of a process say: the ``FLOWS_*`` variables, read once and checked."""
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -33,8 +33,10 @@ class Settings:
     persist_results: bool = False
     #: how results are written: ``pickle`` nearly everything, ``json`` nothing that could run when it is read
     result_serializer: Literal["pickle", "json"] = "pickle"
-    #: the lowest level of log record that the console shows when nobody configured logging
+    #: the lowest level of log record that is kept, and that the console shows when nobody configured logging
     log_level: str = "INFO"
+    #: how the console shows the log then: ``text`` for people, ``json`` an object on each line
+    log_format: Literal["text", "json"] = "text"
     #: whether ``print`` in flows and tasks goes to their log, where they do not say it themselves
     log_prints: bool = False
     #: seconds that an interrupted flow gives its running tasks before it leaves them behind
@@ -115,25 +117,23 @@ def _read_name(text: str) -> str | None:
     return text or None
 
 
-def _read_durability(text: str) -> str:
-    if text not in {"normal", "full"}:
-        raise ValueError("expected normal or full")
-    return text
+def _one_of(*names: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in names:
+            raise ValueError(f"expected {' or '.join(names)}")
+        return text
 
-
-def _read_serializer(text: str) -> str:
-    if text not in {"pickle", "json"}:
-        raise ValueError("expected pickle or json")
-    return text
+    return read
 
 
 _READERS = {
     "home": _read_folder,
     "history": _read_name,
-    "durability": _read_durability,
+    "durability": _one_of("normal", "full"),
     "persist_results": _read_bool,
-    "result_serializer": _read_serializer,
+    "result_serializer": _one_of("pickle", "json"),
     "log_level": _read_level,
+    "log_format": _one_of("text", "json"),
     "log_prints": _read_bool,
     "interrupt_grace": _read_seconds,
     "require_tls": _read_bool,

@@ -11,7 +11,7 @@ from runtime.context import default_environment
 from runtime.exceptions import StoreError
 from runtime.history import HistoryStore
 from runtime.history.names import make_history_store
-from runtime.logging import configure_console
+from runtime.logging import log_kept
 from runtime.settings import SettingsError, current_settings
 
 
@@ -26,23 +26,11 @@ def recorded() -> Generator[None]:
         stack.callback(getattr(store, "close", _nothing))
         stack.enter_context(default_environment(store=store))
         if store.keeps_log:
-            stack.enter_context(_log_kept(store))
+            stack.enter_context(log_kept(_StoreHandler(store)))
         try:
             yield
         except StoreError as error:
             raise click.ClickException(str(error)) from error
-
-
-@contextmanager
-def _log_kept(store: HistoryStore) -> Generator[None]:
-    configure_console()  # it only does so while nobody listens
-    handler = _StoreHandler(store)
-    flows = logging.getLogger("flows")
-    flows.addHandler(handler)
-    try:
-        yield
-    finally:
-        flows.removeHandler(handler)
 
 
 class _StoreHandler(logging.Handler):

@@ -44,6 +44,7 @@ def test_every_field_is_read_from_the_environment(field):
     examples = {
         "home": "x",
         "log_level": "DEBUG",
+        "log_format": "json",
         "log_prints": "1",
         "interrupt_grace": "7",
         "history": "sqlite",

@@ -74,6 +74,40 @@ def test_the_log_of_a_run_holds_its_lines_and_those_of_its_tasks(flows, start):
     assert [line.partition(" | ")[2] for line in warnings.splitlines()] == ["noted 1", "noted 3"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        "import logging; logging.basicConfig(level='ERROR')",
+        "import logging.config; logging.config.dictConfig({'version': 1, 'root': {'level': 'ERROR'}})",
+        "import logging; logging.getLogger('flows').setLevel('CRITICAL')",
+    ],
+    ids=["basic", "dictionary", "silenced"],
+)
+def test_the_log_is_kept_whole_however_logging_is_configured(flows, start, folder, configuration):
+    (folder / "configured.py").write_text(f"{configuration}\n{SLOW}")
+
+    process = start("run", "configured.py:quick")
+    _, errors = process.communicate(timeout=60)
+
+    shown = [line.partition(" | ")[2] for line in flows("logs", "latest").output.splitlines()]
+    assert {"begins", "noted 1", "noted 3"} <= set(shown)
+    assert shown[-1].startswith("Flow run '")
+    assert errors == ""
+
+
+@pytest.mark.slow
+def test_the_console_shows_the_log_as_json_where_the_setting_says_so(flows, start):
+    process = start("run", "slow.py:quick", FLOWS_LOG_FORMAT="json")
+    _, errors = process.communicate(timeout=60)
+
+    lines = [json.loads(line) for line in errors.splitlines()]
+    noted = next(line for line in lines if line["message"] == "noted 1")
+    assert (noted["level"], noted["logger"]) == ("WARNING", "flows.task_runs")
+    assert noted["task_run_name"].startswith("note-")
+    assert {line["flow_run_id"] for line in lines if line["message"] == "begins"} == {noted["flow_run_id"]}
+
+
 def test_the_log_holds_why_a_run_failed(flows):
     flows("run", "slow.py:failing")
 
