@@ -1,11 +1,12 @@
 """What code that runs in a flow or a task finds around it."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, field, replace
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime.clocks import Clock, SystemClock
@@ -136,6 +137,8 @@ class TaskRunContext:
 FLOW_RUN: ContextVar[FlowRunContext | None] = ContextVar("flows_flow_run", default=None)
 TASK_RUN: ContextVar[TaskRunContext | None] = ContextVar("flows_task_run", default=None)
 TAGS: ContextVar[frozenset[str]] = ContextVar("flows_tags", default=frozenset())
+#: text that plugins let travel along with the attempts of a run, wherever they are made
+CARRIED: ContextVar[Mapping[str, str]] = ContextVar("flows_carried", default=MappingProxyType({}))
 _ENVIRONMENT: ContextVar[Environment | None] = ContextVar("flows_environment", default=None)
 _real: Environment | None = None
 _making = Lock()

@@ -1,12 +1,16 @@
 """Where other packages plug in: pluggy hook specifications, found by the entry-point group ``flows``.
 
 A plugin is any object with functions named like the ones below and marked with ``hookimpl``. Entry
-points are looked for when the first flow runs; ``plugins().register(...)`` adds one by hand.
+points are looked for when the first flow runs, and what the setting ``FLOWS_PLUGINS`` names;
+``plugins().register(...)`` adds one by hand.
 """
 
+from importlib import import_module
 from typing import Any
 
 import pluggy
+
+from runtime.settings import SettingsError, current_settings
 
 ENTRY_POINT_GROUP = "flows"
 
@@ -22,6 +26,13 @@ class FlowsHooks:
         """Hear of a ``StateChange`` after it was written.
 
         Called on whatever thread made the change. An exception is logged and changes nothing.
+        """
+
+    @hookspec
+    def flows_enter_run(self, run: Any) -> None:
+        """Set context variables for the code of a run: called in its context, before it is called.
+
+        For each attempt that is made in this process, and each time that a flow's function is called.
         """
 
     @hookspec(firstresult=True)
@@ -63,8 +74,25 @@ def plugins() -> pluggy.PluginManager:
         manager = pluggy.PluginManager("flows")
         manager.add_hookspecs(FlowsHooks)
         _plugins = manager
-        manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
+        try:
+            manager.load_setuptools_entrypoints(ENTRY_POINT_GROUP)
+            for name in current_settings().plugins:
+                manager.register(_named(name), name)
+        except BaseException:
+            _plugins = None
+            raise
     return _plugins
+
+
+def _named(name: str) -> object:
+    place, _, attribute = name.partition(":")
+    try:
+        found: object = import_module(place)
+        for part in filter(None, attribute.split(".")):
+            found = getattr(found, part)
+        return found() if isinstance(found, type) else found
+    except Exception as error:  # the plugin's code may raise anything
+        raise SettingsError(f"FLOWS_PLUGINS: {name!r} cannot be plugged in: {error!r}") from error
 
 
 _plugins: pluggy.PluginManager | None = None

@@ -41,6 +41,10 @@ class Settings:
     log_prints: bool = False
     #: seconds that an interrupted flow gives its running tasks before it leaves them behind
     interrupt_grace: float = 3.0
+    #: modules, or objects and classes in them (``module:name``), that plug in; separated by commas
+    plugins: tuple[str, ...] = ()
+    #: where the plugin ``runtime.telemetry:Metrics`` writes its metrics when a flow run has ended
+    metrics_file: Path | None = None
     #: whether clusters on other machines must be reached by TLS
     require_tls: bool = False
 
@@ -113,6 +117,14 @@ def _read_folder(text: str) -> Path:
     return Path(text).expanduser()
 
 
+def _read_file(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _read_names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _read_name(text: str) -> str | None:
     return text or None
 
@@ -136,6 +148,8 @@ _READERS = {
     "log_format": _one_of("text", "json"),
     "log_prints": _read_bool,
     "interrupt_grace": _read_seconds,
+    "plugins": _read_names,
+    "metrics_file": _read_file,
     "require_tls": _read_bool,
 }
 _read: Settings | None = None

@@ -16,6 +16,7 @@ from runtime.cli.run import run
 from runtime.cli.show import show
 from runtime.cli.watch import watch
 from runtime.hooks import plugins
+from runtime.settings import SettingsError
 
 _HELP = """Run flows from the command line.
 
@@ -56,7 +57,12 @@ for command in (run, ls, show, logs, watch, cancel, recover, resume, export, imp
 
 def _plugged_in() -> dict[str, click.Command]:
     commands: dict[str, click.Command] = {}
-    for implementation in plugins().hook.flows_commands.get_hookimpls():
+    try:
+        implementations = plugins().hook.flows_commands.get_hookimpls()
+    except SettingsError as error:
+        click.echo(f"flows: {error}", err=True)
+        return commands
+    for implementation in implementations:
         try:
             brought = cast("list[click.Command]", implementation.function())
             commands.update({command.name or "": command for command in brought})

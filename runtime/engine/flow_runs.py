@@ -17,7 +17,7 @@ from runtime.context import (
     FlowRunContext,
     current_environment,
 )
-from runtime.engine.hearing import announce, listeners
+from runtime.engine.hearing import announce, enter, listeners
 from runtime.engine.lines import LINE
 from runtime.engine.resuming import earlier_run
 from runtime.engine.scopes import FlowRunScope
@@ -412,6 +412,7 @@ class FlowRunDriver:
         FLOW_RUN.set(self._context)
         TASK_RUN.set(None)
         LINE.set(None)
+        enter(self._flow_run)
 
     def _open_once(self, open_runner: ExitStack) -> None:
         if not self._opened:

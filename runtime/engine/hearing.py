@@ -9,6 +9,7 @@ from runtime.hooks import plugins
 from runtime.interrupts import interrupt_later
 from runtime.logging import ENGINE
 from runtime.policies import StateHook
+from runtime.runs import FlowRun, TaskRun
 from runtime.states import State, StateType
 
 
@@ -39,6 +40,16 @@ def announce(
             name = getattr(hook, "__name__", repr(hook))
             ENGINE.exception("The hook %s of %s raised at state %s", name, change.run.name, state)
             _pass_on(error)
+
+
+def enter(run: FlowRun | TaskRun) -> None:
+    """Let plugins set context variables for the code of a run, in whose context this is called."""
+    hook = plugins().hook.flows_enter_run
+    if hook.get_hookimpls():
+        try:
+            hook(run=run)
+        except Exception:
+            ENGINE.exception("A plugin failed to enter %s", run.name)
 
 
 def call_back(callback: Callable[[Any], object], future: Any) -> None:

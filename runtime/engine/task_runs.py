@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from runtime.clocks import Alarm
 from runtime.context import Environment
 from runtime.engine.callers import Caller
-from runtime.engine.hearing import announce, call_back
+from runtime.engine.hearing import announce, call_back, enter
 from runtime.engine.scopes import FlowRunScope
 from runtime.envelope import Attempt
 from runtime.exceptions import CrashedRun, WouldDeadlock
@@ -343,13 +343,15 @@ class TaskRunDriver:
         self.dispatch(Refused(number, message, error))
 
     def _new_attempt(self, number: int) -> Attempt:
+        context = self._context.copy()
+        context.run(enter, self._task_run)
         return Attempt(
             self._call,
             number,
             self._run_count,
             self._task_run,
             self.report,
-            self._context.copy(),
+            context,
             self._journal.clock,
             self._environment.threads,
             self._loop,

@@ -1,14 +1,14 @@
 """One call on its way to a worker."""
 
 import pickle
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import chain
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from runtime.context import FLOW_RUN, TAGS
+from runtime.context import CARRIED, FLOW_RUN, TAGS
 from runtime.envelope import Attempt
 from runtime.exceptions import NotSerializable
 from runtime.futures import PrefectFuture
@@ -42,6 +42,8 @@ class CallHeader(NamedTuple):
     tags: tuple[str, ...]
     #: what ``tags`` says around the submitter
     tags_around: tuple[str, ...]
+    #: what plugins let travel along
+    carried: Mapping[str, str]
     parent: TaskRun | None
     inputs: tuple[Any, ...]
     log_prints: bool
@@ -90,6 +92,7 @@ class Packer:
             run.title,
             run.tags,
             tuple(context.get(TAGS, ())),
+            dict(context.get(CARRIED, {})),
             run.parent,
             run.inputs,
             attempt.log_prints,

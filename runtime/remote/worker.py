@@ -9,7 +9,7 @@ from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
-from runtime.context import FLOW_RUN, TAGS, TASK_RUN, Environment, FlowRunContext
+from runtime.context import CARRIED, FLOW_RUN, TAGS, TASK_RUN, Environment, FlowRunContext
 from runtime.envelope import Attempt
 from runtime.exceptions import NotSerializable
 from runtime.lifecycle import Raised, Returned, Started, Stopped, TaskRunEvent, describe
@@ -128,6 +128,7 @@ class _Made:
         header, around = self._header, self._around
         flow_run = around.flow_run
         TAGS.set(frozenset(header.tags_around))
+        CARRIED.set(header.carried)
         TASK_RUN.set(None)
         FLOW_RUN.set(
             None

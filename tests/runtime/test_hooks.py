@@ -1,5 +1,8 @@
 """Where other packages plug in."""
 
+import subprocess
+import sys
+
 import pytest
 
 from runtime import flow, task
@@ -122,6 +125,35 @@ def test_a_hook_that_does_not_exist_is_an_error_for_whoever_writes_it(plug_in):
 
     with pytest.raises(Exception, match="unknown hook 'flows_state_changed'"):
         plugins().check_pending()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("no_such_module", "ModuleNotFoundError"),
+        ("runtime.hooks:nothing", "AttributeError"),
+        (":", "ValueError"),
+    ],
+)
+def test_a_plugin_of_the_environment_that_is_not_there_is_named(name, why):
+    program = (
+        "from runtime import flow\n@flow\ndef empty(): pass\n"
+        "for _ in range(2):\n"
+        "    try: empty()\n"
+        "    except Exception as error: print(type(error).__name__, error)\n"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"FLOWS_PLUGINS": name},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    first, second = ran.stdout.splitlines()
+    assert first == second
+    assert first.startswith(f"SettingsError FLOWS_PLUGINS: {name!r} cannot be plugged in: {why}")
 
 
 def test_plugins_are_found_by_the_entry_points_of_installed_packages():
