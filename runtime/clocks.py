@@ -12,6 +12,10 @@ from typing import Protocol
 
 from runtime.interrupts import waits
 
+#: Seconds between two looks for signals in a wait without an end. Python handles signals between two
+#: steps of its own, and one that comes after the last look before a wait does not end that wait.
+_LOOK_FOR_SIGNALS = 1.0
+
 
 class Alarm(Protocol):
     """A call that a clock will make."""
@@ -136,7 +140,9 @@ class _ThreadWaiter:
     @waits
     def wait(self, timeout: float | None = None) -> bool:
         if timeout is None:
-            return self._lock.acquire()
+            while not self._lock.acquire(timeout=_LOOK_FOR_SIGNALS):
+                pass
+            return True
         return self._lock.acquire(timeout=min(max(timeout, 0.0), threading.TIMEOUT_MAX))
 
     def wake(self) -> None:

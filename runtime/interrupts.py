@@ -127,6 +127,8 @@ class _Signals:
         self.held: set[int] = set()
         #: whether a signal was held for long enough
         self._overdue = False
+        #: a signal whose repetitions are of no account
+        self._repeated: int | None = None
         # Reentrant: a signal may arrive while its own handler holds it.
         self._lock = threading.RLock()
         #: what the forking thread blocked before
@@ -196,13 +198,23 @@ class _Signals:
                 _signal.signal(number, previous)
 
     def arrived(self, number: int, frame: FrameType | None) -> None:
+        if number == self._repeated:
+            return
         if self._leaving or (self._blocks and not self._overdue and not may_interrupt(frame)):
             self.hold(number)
             return
+        if number in self.held:
+            self._take(number)
+        self._deliver(number, frame)
+
+    def _take(self, number: int) -> None:
+        """Hold the signal no longer, and hear none of its repetitions that are still on their way."""
+        self._repeated = number
         with self._lock:
             self.held.discard(number)
             self._overdue = False
-        self._deliver(number, frame)
+        os.getppid()  # signals that were sent have arrived when a call of the system returns
+        self._repeated = None
 
     def _send_again(self, number: int, overdue: bool) -> bool:
         with self._lock:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
@@ -41,7 +42,8 @@ class Interrupts:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         before, self._tell = self._tell, lambda: _cancel(loop, task)
         try:
-            yield
+            with _woken_by_signals(loop):
+                yield
         finally:
             self._tell = before
 
@@ -55,6 +57,26 @@ class Interrupts:
         # Not print: the code that was interrupted may hold the lock of a buffer.
         os.write(2, b"\nStopping; press Ctrl-C again to leave at once.\n")
         self._tell()
+
+
+@contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Generator[None]:
+    """Let a signal end the loop's wait also when it arrives just before that begins.
+
+    Python looks for signals between two steps of its own. One that comes after the last look ends no
+    wait, and would be heard of when the loop has something else to do: perhaps never.
+    """
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        reading.settimeout(0)
+        writing.settimeout(0)
+        loop.add_reader(reading, reading.recv, 4096)
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            loop.remove_reader(reading)
 
 
 def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[object] | None") -> None:

@@ -103,6 +103,36 @@ def test_a_signal_that_is_still_held_arrives_at_the_end_of_the_block_and_once(ha
     assert at_the_end == handler == [signal.SIGINT]
 
 
+def test_a_signal_that_was_sent_again_arrives_once(handler, monkeypatch):
+    class Repeating:
+        """The lock of the signals, where one comes again when it was just taken."""
+
+        lock = interrupts._signals._lock
+        repeated = False
+
+        def __enter__(self):
+            self.lock.acquire()
+
+        def __exit__(self, *exc_info):
+            self.lock.release()
+            by_main = threading.current_thread() is threading.main_thread()
+            if by_main and not self.repeated and not interrupts._signals.held:
+                self.repeated = True
+                signal.raise_signal(signal.SIGINT)
+
+    def work():
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(interrupts._signals, "_lock", Repeating())
+    with SignalsHeld():
+        within_the_engine(work)()
+        for thread in threading.enumerate():
+            if thread.name == "flows-interrupts":
+                thread.join(30)
+
+    assert handler == [signal.SIGINT]
+
+
 def test_a_signal_is_not_held_for_ever(handler, monkeypatch):
     def work():
         signal.raise_signal(signal.SIGINT)

@@ -11,6 +11,8 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 WAITING = """
 import asyncio
+import signal
+import sys
 import threading
 
 from runtime import flow, get_run_logger, task
@@ -34,6 +36,27 @@ def at_the_end():
 async def asynchronous():
     get_run_logger().info("waiting")
     await asyncio.sleep(600)
+
+def interrupt_elsewhere(waits_in):  # too late to end the main thread's wait: another thread gets it
+    main = threading.main_thread().ident
+    while not sys._current_frames()[main].f_code.co_filename.endswith(waits_in):
+        pass
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+def begin(waits_in):
+    get_run_logger().info("waiting")
+    threading.Thread(target=interrupt_elsewhere, args=[waits_in], daemon=True).start()
+
+@flow
+async def late_asynchronous():
+    begin("selectors.py")
+    await asyncio.sleep(600)
+
+@flow
+def late():
+    future = stuck.submit()
+    begin("clocks.py")
+    future.result()
 """
 
 
@@ -53,7 +76,6 @@ def waiting(folder: Path, start: Start) -> Callable[..., "subprocess.Popen[str]"
 @pytest.mark.slow
 @pytest.mark.parametrize("flow", ["by_result", "at_the_end", "asynchronous"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.slow
 def test_an_interrupted_flow_crashes_in_good_order(
     waiting: Start, flow: str, number: signal.Signals, code: int
 ) -> None:
@@ -68,6 +90,20 @@ def test_an_interrupted_flow_crashes_in_good_order(
     assert "finished in state Crashed(" in errors.splitlines()[-1]
     assert "Crashed in" in output
     assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flow", ["late", "late_asynchronous"])
+def test_an_interrupt_that_comes_too_late_to_end_a_wait_is_heard_all_the_same(
+    waiting: Start, flow: str
+) -> None:
+    process = waiting(flow, FLOWS_INTERRUPT_GRACE="0.1")
+
+    output, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "finished in state Crashed(" in errors.splitlines()[-1]
+    assert "Crashed in" in output
 
 
 @pytest.mark.slow
