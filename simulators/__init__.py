@@ -4,11 +4,13 @@ from simulators.execution import Execution
 from simulators.exploration import Exploration, check, explore, replay
 from simulators.failures import Failure, FailureFound
 from simulators.points import access, checkpoint
+from simulators.races import DataRace
 from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Decision, Points, Schedule
 from simulators.shrinking import shrink
 
 __all__ = [
+    "DataRace",
     "Decision",
     "Execution",
     "Exploration",

@@ -125,7 +125,7 @@ class AccessPoints:
             key = ANYTHING
         writes = where.writes
         number = scheduler.names.of(thing)
-        scheduler.pause("write" if writes else "read", (number, key), writes, spot)
+        scheduler.pause("write" if writes else "read", (number, key), writes, spot, where)
 
     def _look_up(self, thing: object, name: str) -> None:
         self._looked_up.append((thing, name))

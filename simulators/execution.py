@@ -13,6 +13,7 @@ from simulators.exceptions import BrokenGuarantee
 from simulators.loops import SimulatedLoop
 from simulators.marks import Marking
 from simulators.partial_order import Event
+from simulators.races import DataRace, data_race
 from simulators.schedules import Choice, Decision, Points, Runner, Schedule
 from simulators.scheduling import Abandoned
 from simulators.simulation import Simulation
@@ -46,6 +47,7 @@ class Execution:
         self._made = scheduler.made
         self._steps = scheduler.steps
         self._overruns = scheduler.overruns
+        self._races = scheduler.races
         #: how often somebody who was passed over got a turn that no strategy decided
         self.favours = 0
         self._flow_runs = simulation.histories.known_flow_runs
@@ -94,6 +96,16 @@ class Execution:
     def outside_control(self) -> list[str]:
         """What took real time, and where: with it, the same decisions may give another run."""
         return list(self._overruns.values())
+
+    @property
+    def racing(self) -> bool:
+        """Whether there are data races in it."""
+        return bool(self._races)
+
+    @cached_property
+    def races(self) -> list[DataRace]:
+        """The data races in it, where accesses are points or the strategy hears of them."""
+        return [data_race(found) for found in self._races]
 
     @property
     def histories(self) -> list[FlowRunHistory]:

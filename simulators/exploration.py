@@ -2,14 +2,16 @@
 
 import gc
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
 from simulators.conditions import Conditions
 from simulators.exceptions import Livelock, SimulatorError
-from simulators.execution import Execution, Test
+from simulators.execution import Execution, Executor, Test
 from simulators.failures import Failure, FailureFound
+from simulators.places import place_of
+from simulators.races import DataRace, stacks_kept
 from simulators.schedules import Points, Runner, Schedule
 from simulators.simulation import STEP_LIMIT
 from simulators.stacks import Stacks
@@ -17,6 +19,8 @@ from simulators.strategies import DPOR, Exhaustive, Fifo, Replay, Strategy, stra
 
 #: schedules that a sampling strategy tries where nobody says how many
 DEFAULT_SCHEDULES = 200
+#: races that are told one by one
+MOST_RACES = 100
 #: schedules after which the youngest garbage is collected
 _COLLECT_EVERY = 50
 
@@ -39,6 +43,8 @@ class Exploration:
         self.distinct_histories = 0
         #: code whose statements should have been points and are not, and why
         self.unmarked: list[str] = []
+        #: two accesses that nothing orders, one of them a write; each pair of places once
+        self.races: list[DataRace] = []
         #: what took real time, and where: a lock that the simulation does not know, or a long computation
         self.outside_control: list[str] = []
 
@@ -49,9 +55,10 @@ class Exploration:
 
     @property
     def _left_out(self) -> list[str]:
+        races = f"{len(self.races)} data races" if self.races else ""
         without = f"{len(self.unmarked)} pieces of code without points (unmarked)" if self.unmarked else ""
         beyond = f"{len(self.outside_control)} lines outside control" if self.outside_control else ""
-        return [part for part in (without, beyond) if part]
+        return [part for part in (races, without, beyond) if part]
 
     @property
     def _shown(self) -> str:
@@ -138,6 +145,7 @@ def explore(
             outside.update(dict.fromkeys(execution.outside_control))
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)
+            _keep_races(exploration.races, execution, executor)
             if execution.failed:
                 exploration.failures.append(Failure(execution, exploration.executions, test, conditions))
                 if stop_on_failure:
@@ -201,6 +209,23 @@ def replay(
     with conditions.executor(test) as executor:
         strategy.begin()
         return executor.run(strategy)
+
+
+def _keep_races(races: list[DataRace], execution: Execution, executor: Executor) -> None:
+    """Add those that are new, with stacks: the run is made once more to see them."""
+    if not execution.racing or len(races) >= MOST_RACES:
+        return
+    known = {race.places for race in races}
+    if all(race.places in known for race in execution.races):
+        return
+    strategy = Replay(execution.schedule)
+    strategy.begin()
+    stacks: dict[tuple[str, str], Sequence[str]] = {}
+    executor.run(strategy, stacks_kept(stacks, place_of))
+    for race in execution.races:
+        if race.places not in known:
+            known.add(race.places)
+            races.append(race.with_stacks(stacks))
 
 
 def _limit(strategy: Strategy) -> int | None:

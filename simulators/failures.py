@@ -1,6 +1,7 @@
 """What an exploration finds: a schedule that fails, the simplest one like it, and how to tell of it."""
 
 import traceback
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +10,7 @@ from runtime.history import FlowRunHistory
 from simulators.conditions import Conditions
 from simulators.execution import Execution, Test
 from simulators.places import is_passed_over, place_of
+from simulators.races import stacks_kept
 from simulators.reports import Story, page, perfetto, text
 from simulators.schedules import Schedule
 from simulators.shrinking import shrink
@@ -66,13 +68,15 @@ class Failure:
         with self._conditions.executor(self._test) as executor:
             strategy = Replay(schedule)
             strategy.begin()
-            execution = executor.run(strategy, place_of)
+            stacks: dict[tuple[str, str], Sequence[str]] = {}
+            execution = executor.run(strategy, stacks_kept(stacks, place_of))
             return Story(
                 test=name,
                 error=execution.error or self.error,
                 schedule=schedule,
                 steps=execution.steps,
                 histories=execution.histories,
+                races=[str(race.with_stacks(stacks)) for race in execution.races],
                 tried=self.schedules,
                 strategy=self.strategy,
                 command=f"simulators.replay({name}, {str(schedule)!r})",

@@ -157,7 +157,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         finally:
             self._turn = None
             if recorder is not None:
-                recorder.together = ()
+                recorder.end_callback()
                 if recorder.index != self._turn_began:
                     self._scheduler.touch(self)
 

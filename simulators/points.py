@@ -1,7 +1,9 @@
 """Points: where a switch may happen, as users declare them."""
 
+import inspect
 from collections.abc import Hashable
 
+from simulators.partial_order import Spot
 from simulators.scheduling import scheduler_here
 
 
@@ -20,4 +22,12 @@ def access(resource: Hashable, write: bool = False) -> None:
     """
     scheduler = scheduler_here()
     if scheduler is not None:
-        scheduler.pause("access", resource, write)
+        where = None
+        if scheduler.recorder is not None:
+            caller = inspect.currentframe()
+            assert caller is not None
+            caller = caller.f_back
+            assert caller is not None
+            code = caller.f_code
+            where = Spot(code.co_filename, caller.f_lineno, code.co_qualname)
+        scheduler.pause("access", resource, write, where=where)

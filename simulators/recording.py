@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
-from simulators.partial_order import ANYTHING, Access, Event
+from simulators.partial_order import ANYTHING, Access, Event, RaceDetector, Racing
 from simulators.turns import LoopTurn, Stack, Turn
 
 Hear = Callable[[Event, int], None]
@@ -37,28 +37,36 @@ class Names:
             self._things.append(thing)
         return number
 
+    def thing(self, number: int) -> object:
+        """The thing of that number."""
+        return self._things[number]
+
 
 class Recorder:
-    """Tells who wants to hear of each event when it is over."""
+    """Tells who wants to hear of each event when it is over, and looks for data races."""
 
-    def __init__(self, hear: Hear, names: Names, *, statements: bool) -> None:
+    def __init__(self, hear: Hear | None, names: Names, races: RaceDetector, *, statements: bool) -> None:
         self._hear = hear
         self._names = names
+        self._races = races
         #: between two points at statements anything may be touched
         self._usual = [Access("statement")] if statements else []
         #: the position of the present event
         self.index = -1
         #: events that together led to what is done now, without any order among them
-        self.together: tuple[int, ...] = ()
+        self._together: tuple[int, ...] = ()
+        #: what led to the callback that is called now, if one is; it may have had to wait for the loop
+        self._called_by: tuple[int, ...] | None = None
         self._ends: dict[object, int] = {}
         self._counted: dict[int, tuple[int, ...]] = {}
         self._after = 0
         self._process = ""
 
     def touch(self, thing: object, key: Hashable = ANYTHING, writes: bool = True, free: bool = False) -> None:
-        """The present event touches a thing."""
-        access = Access(self._names.of(thing), key, writes, free)
-        self._accesses.setdefault(access[:3], access)
+        """The present event touches a thing that synchronises."""
+        number = self._names.of(thing)
+        self._races.synchronise(number, key, writes=writes)
+        self._accesses.setdefault((number, key, writes), Access(number, key, writes, free))
 
     def ended(self, run: object) -> None:
         """The present event is the last of a thread, or of a task run."""
@@ -67,8 +75,9 @@ class Recorder:
     def comes_after_end_of(self, run: object) -> None:
         """The present event would have waited for the end of that, or did."""
         end = self._ends.get(run)
-        if end is not None:
+        if end is not None and end != self.index:
             self._causes.append(end)
+            self._races.comes_after(end)
 
     def follows(self, turn: Turn, runs: Iterable[object]) -> None:
         """The turn could not come before the ends of those runs."""
@@ -77,7 +86,8 @@ class Recorder:
     def makes_possible(self, turn: Turn) -> None:
         """The present event lets the turn come; who waits for a lock needs no more than the lock."""
         if type(turn) is LoopTurn or turn.awaited is None:
-            turn.causes = (self.index, *self.together)
+            caused_by = (self.index,) if self._called_by is None else self._called_by
+            turn.causes = (*caused_by, *self._together)
 
     def begin_callback(self, turn: LoopTurn) -> None:
         """A callback of asyncio is called, perhaps one that others call too, as `gather` has one.
@@ -85,20 +95,28 @@ class Recorder:
         Which of them counts up to the end makes no difference, but all of them have come before it. Where one
         of them failed it does: the first one settles it.
         """
+        if turn.kind != "callback":
+            return
+        self._called_by, turn.causes = turn.causes, ()
         callback = turn.callback
-        if turn.kind != "callback" or (name := getattr(callback, "__qualname__", "")) not in _SHARED:
+        if (name := getattr(callback, "__qualname__", "")) not in _SHARED:
             return
         thing = getattr(callback, "__self__", callback)
         counts = name in _COUNTING and _succeeded(turn.args)
         self.touch(thing, "calls", writes=not counts)
-        self.together = self._counted.get(id(thing), ())
+        self._together = self._counted.get(id(thing), ())
         if counts:
-            self._counted[id(thing)] = (*self.together, self.index)
+            self._counted[id(thing)] = (*self._together, *(self._called_by or (self.index,)))
+
+    def end_callback(self) -> None:
+        """The callback has returned."""
+        self._called_by = None
+        self._together = ()
 
     def begin(self, turn: Turn) -> None:
         """A turn is taken: another event begins."""
-        self._start(turn.process, turn.point)
-        self._causes += turn.causes
+        thread = turn.loop.stack if type(turn) is LoopTurn else turn
+        self._start(turn.process, turn.point, thread, turn.causes)
         turn.causes = ()
         if turn.awaited is not None:
             self._waits_for = self._names.of(turn.awaited)
@@ -106,27 +124,33 @@ class Recorder:
                 turn.awaited = None
         for access in self._said(turn):
             self._accesses[access[:3]] = access
+        self._look_for_races(turn)
 
     def go_on(self, turn: Turn) -> None:
         """The present event goes on with what a turn says."""
         for access in self._said(turn):
             self._accesses.setdefault(access[:3], access)
+        self._look_for_races(turn)
 
     def let_time_pass(self) -> None:
         """Nothing could go on, and time goes on."""
         self.finish()
-        self._start(TIME, "")
+        self._start(TIME, "", TIME)
         self._after = self.index
         self.finish()
         self._after = self.index + 1
-        self._start(TIME, "")
+        self._start(TIME, "", TIME)
 
     def finish(self, *, ends: bool = False) -> None:
         """The present event is over."""
         if not self._process:
             return
+        process, self._process = self._process, ""
+        self._races.finish()
+        if self._hear is None:
+            return
         event = Event(
-            self._process,
+            process,
             list(self._accesses.values()),
             point=self._point,
             causes=self._causes,
@@ -134,7 +158,6 @@ class Recorder:
             waits_for=self._waits_for,
             ends=ends,
         )
-        self._process = ""
         self._hear(event, len(self._names))
 
     def left(self, turn: Turn) -> Event:
@@ -157,12 +180,22 @@ class Recorder:
             number, key = cast("tuple[int, Hashable]", turn.resource)
             yield Access(number, key, turn.writes)
 
-    def _start(self, process: str, point: str) -> None:
+    def _look_for_races(self, turn: Turn) -> None:
+        if type(turn) is not Stack or turn.where is None:
+            return
+        racing = Racing(turn.lane.name, turn.number, turn.writes, turn.where)
+        if turn.kind == "access":
+            self._races.access(("declared", turn.resource), ANYTHING, racing)
+        else:
+            self._races.access(*cast("tuple[int, Hashable]", turn.resource), racing)
+
+    def _start(self, process: str, point: str, thread: Hashable, causes: Sequence[int] = ()) -> None:
         self.index += 1
+        self._races.begin(thread, causes)
         self._process = process
         self._point = point
         self._accesses: dict[Any, Access] = {access[:3]: access for access in self._usual}
-        self._causes: list[int] = []
+        self._causes: list[int] = list(causes)
         self._waits_for: Hashable = None
 
 

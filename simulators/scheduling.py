@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from simulators.alarms import Alarm, Alarms
 from simulators.exceptions import SimulatorError
-from simulators.partial_order import ANYTHING, Event
+from simulators.partial_order import ANYTHING, Event, RaceDetector, Racing, Where
 from simulators.recording import Names, Recorder, is_blocked
 from simulators.schedules import Points
 from simulators.stacks import Carrier, Carriers
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from simulators.loops import SimulatedLoop
 
 LEVELS: dict[Points, int] = {"declared": 0, "operations": 1, "statements": 2, "accesses": 3}
-OPERATIONS, STATEMENTS = 1, 2
+OPERATIONS, STATEMENTS, ACCESSES = 1, 2, 3
 
 
 class Abandoned(BaseException):
@@ -79,10 +79,18 @@ class Scheduler:
         self.fine = strategy is not None and strategy.fine
         #: what the things that runs touch are called
         self.names = Names()
-        #: keeps what each event touches, where the strategy wants to hear of it
+        #: data races, as (thing, key, one access, the other)
+        self._racing: set[Hashable] = set()
+        self.races: list[tuple[Hashable, Hashable, Racing, Racing]] = []
+        #: keeps what each event touches, where the strategy wants to hear of it, or accesses are points
         self.recorder: Recorder | None = None
-        if strategy is not None and strategy.hears:
-            self.recorder = Recorder(strategy.hear, self.names, statements=self.level == STATEMENTS)
+        if strategy is not None and (strategy.hears or self.level == ACCESSES):
+            self.recorder = Recorder(
+                strategy.hear if strategy.hears else None,
+                self.names,
+                RaceDetector(self._race),
+                statements=self.level == STATEMENTS,
+            )
         #: what waited for something that others had when the run ended, and what could have gone on
         self.blocked: list[Event] = []
         self.cut_off: list[Event] = []
@@ -191,8 +199,23 @@ class Scheduler:
 
     # ---- what running code does
 
-    def pause(self, kind: str, resource: Hashable = None, writes: bool = False, spot: str = "") -> None:
-        """The running code could go on, but others may come first."""
+    def pause(
+        self,
+        kind: str,
+        resource: Hashable = None,
+        writes: bool = False,
+        spot: str = "",
+        where: Where | None = None,
+    ) -> None:
+        """The running code could go on, but others may come first.
+
+        Args:
+            kind: what it does next.
+            resource: what that touches.
+            writes: whether it changes that.
+            spot: the name of the point, where that is no count.
+            where: the place of an access in the source, which may race with others.
+        """
         if self.ending:
             return
         stack = self.current
@@ -205,6 +228,7 @@ class Scheduler:
         stack.kind = kind
         stack.resource = resource
         stack.writes = writes
+        stack.where = where
         if self.place_of is not None:
             stack.place = self.place_of(stack)
         loop = stack.loop
@@ -233,7 +257,7 @@ class Scheduler:
         stack.since = len(self.steps)
         stack.parked = True
         stack.waits_for = waits_for
-        stack.resource = None
+        stack.resource = stack.where = None
         if self.place_of is not None:
             stack.place = self.place_of(stack)
         if timeout is not None:
@@ -283,6 +307,8 @@ class Scheduler:
 
     def set_alarm(self, moment: float, turn: Turn) -> Alarm:
         """Let ``turn`` come at that moment of virtual time."""
+        if self.recorder is not None:
+            self.recorder.makes_possible(turn)
         return self.alarms.set(moment, turn)
 
     def let_pass(self, seconds: float) -> None:
@@ -368,6 +394,12 @@ class Scheduler:
         if len(self.steps) > self.limit and not self.ending:
             return self._end("livelock")
         return turn
+
+    def _race(self, thing: Hashable, key: Hashable, one: Racing, other: Racing) -> None:
+        places = one.where, one.writes, other.where, other.writes
+        if places not in self._racing:
+            self._racing.add(places)
+            self.races.append((self.names.thing(thing) if isinstance(thing, int) else thing, key, one, other))
 
     def _choice(self) -> Turn:
         """What the strategy chooses, where there is a choice."""

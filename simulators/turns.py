@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
+from simulators.partial_order import Where
 from simulators.stacks import Carrier
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Stack(Turn):
         "since",
         "thread",
         "waits_for",
+        "where",
     )
 
     def __init__(self, lane: Lane, kind: str, job: Callable[[], object] | None) -> None:
@@ -103,6 +105,8 @@ class Stack(Turn):
         #: what it waits for, and how that reads
         self.waits_for: object = None
         self.alarm: Alarm | None = None
+        #: where in the source it reads or writes something next, if it does
+        self.where: Where | None = None
         #: raised in it when it goes on
         self.raising: BaseException | None = None
         self.ended = False

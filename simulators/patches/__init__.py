@@ -16,6 +16,7 @@ from simulators.patches import (
     logs,
     loops,
     outside,
+    synchronisation,
     thread_locals,
     threads,
     time,
@@ -30,7 +31,7 @@ def patched(allowed: Collection[str] = ()) -> Generator[None]:
     ``allowed``: what it may have of the world outside all the same, ``"sockets"`` or ``"processes"``.
     """
     everything: Substitutes = Substitutes()
-    for part in (time, dates, locks, futures, logs, threads, thread_locals, chance, loops):
+    for part in (time, dates, locks, synchronisation, futures, logs, threads, thread_locals, chance, loops):
         part.substitute(everything)
     outside.substitute(everything, allowed)
     with substituted(everything):

@@ -130,8 +130,9 @@ def _join_simulated(thread: threading.Thread, timeout: float | None = None) -> N
     if not joinable.ended:
         joinable.joining.append(scheduler.current)
         scheduler.block("wait", joinable, None if timeout is None else max(timeout, 0.0))
-    elif scheduler.fine:
-        scheduler.pause("wait")
+    else:
+        if scheduler.fine:
+            scheduler.pause("wait")
         if scheduler.recorder is not None:
             scheduler.recorder.comes_after_end_of(joinable)
 

@@ -21,6 +21,7 @@ def page(story: Story) -> str:
             f"<tr><th scope=row>{escape(run)}</th><td>{escape(states)}</td></tr>"
             for run, states in story.outcomes
         ),
+        "races": _races(story),
         "beyond": "".join(f"<p class=hint>{escape(line)}</p>" for line in story.beyond),
         "command": escape(story.command),
     }
@@ -28,6 +29,14 @@ def page(story: Story) -> str:
     for name, content in parts.items():
         template = template.replace(f"<!--{name}-->", content)
     return template
+
+
+def _races(story: Story) -> str:
+    if not story.races:
+        return ""
+    return "<h2>Data races</h2>\n" + "\n".join(
+        f"<pre class=race>{escape(race)}</pre>" for race in story.races
+    )
 
 
 def _lanes(story: Story) -> str:

@@ -67,6 +67,8 @@ class Story:
     root: Path = field(default_factory=Path.cwd)
     #: what the simulation could not look into, line by line
     left_out: Sequence[str] = ()
+    #: the data races that this schedule shows
+    races: Sequence[str] = ()
 
     @cached_property
     def headline(self) -> str:

@@ -21,6 +21,7 @@ def text(story: Story) -> str:
         _indented(story.problem),
         *_table(story),
         story.verdict,
+        *story.races,
         *_outcomes(story),
         "\n".join(story.beyond),
         f"Replay it: {story.command}",

@@ -238,7 +238,7 @@ def test_dpor_sees_what_the_exhaustive_search_sees(test):
 def test_the_certificate_counts_traces():
     exploration = explore(lambda: updates(2, 1), strategy="dpor", points="declared")
 
-    assert exploration.certificate == "all 4 traces at points=declared: no failure"
+    assert str(exploration.certificate) == "all 4 traces at points=declared: no failure; 2 data races"
 
 
 def test_nothing_is_complete_where_a_limit_cut_it_off():
