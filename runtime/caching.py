@@ -9,6 +9,7 @@ from runtime.context import TaskRunContext
 from runtime.logging import ENGINE
 from runtime.policies import RunPolicy
 from runtime.results import ResultError, StoredResult, current_result_storage
+from runtime.runs import FlowRun
 from runtime.settings import current_settings
 
 
@@ -40,7 +41,7 @@ def keep(key: str, value: Any, policy: RunPolicy, now: float) -> None:
 
 
 def persists(policy: RunPolicy) -> bool:
-    """Whether the results of a task's runs outlive the process."""
+    """Whether the results of a task's, or a flow's, runs outlive the process."""
     return policy.persist_result or current_settings().persist_results
 
 
@@ -54,8 +55,14 @@ def result_key(context: TaskRunContext, code_hash: str) -> str | None:
     return None if inputs is None else f"run/{run.flow_run_id}/{run.short_name}/{code_hash}/{inputs}"
 
 
+def flow_result_key(flow_run: FlowRun, parameters: dict[str, Any]) -> str | None:
+    """The same of a flow run."""
+    inputs = _hash_of(flow_run.flow_name, parameters)
+    return None if inputs is None else f"run/{flow_run.id}/flow/{flow_run.code_hash}/{inputs}"
+
+
 def persist(key: str, value: Any) -> None:
-    """Keep a run's own result. One that cannot be kept is logged: the task runs again where it is resumed."""
+    """Keep a run's own result. One that cannot be kept is logged: it is made again where it is resumed."""
     try:
         current_result_storage().write(key, StoredResult(value))
     except ResultError as error:
@@ -67,11 +74,15 @@ def task_input_hash(context: TaskRunContext, parameters: dict[str, Any]) -> str 
 
     None, so no caching, for parameters that cannot be pickled.
     """
+    return _hash_of(context.task_run.task_key, parameters)
+
+
+def _hash_of(name: str, parameters: dict[str, Any]) -> str | None:
     try:
-        pickled = [_pickled((name, parameters[name])) for name in sorted(parameters)]
+        pickled = [_pickled((parameter, parameters[parameter])) for parameter in sorted(parameters)]
     except Exception:  # the user's values may raise anything
         return None
-    return hashlib.sha256(b"".join([context.task_run.task_key.encode(), *pickled])).hexdigest()
+    return hashlib.sha256(b"".join([name.encode("utf-8", "surrogatepass"), *pickled])).hexdigest()
 
 
 def _pickled(value: object) -> bytes:

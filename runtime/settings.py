@@ -31,6 +31,10 @@ class Settings:
     durability: Literal["normal", "full"] = "normal"
     #: whether the results of all tasks outlive the process, so that a run that is resumed finds them
     persist_results: bool = False
+    #: where results are kept instead of in the home: a URL that fsspec knows, such as ``s3://bucket/results``
+    result_storage: str | None = None
+    #: signs what is kept there; pickles are not read without it
+    result_key: str | None = field(default=None, repr=False)
     #: how results are written: ``pickle`` nearly everything, ``json`` nothing that could run when it is read
     result_serializer: Literal["pickle", "json"] = "pickle"
     #: the lowest level of log record that is kept, and that the console shows when nobody configured logging
@@ -59,8 +63,15 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             try:
                 values[name] = read(text)
             except ValueError as error:
-                raise SettingsError(f"{variable}={text!r}: {error}") from error
-    return Settings(**values)
+                shown = "..." if name == "result_key" else repr(text)
+                raise SettingsError(f"{variable}={shown}: {error}") from error
+    settings = Settings(**values)
+    if settings.result_storage and settings.result_serializer == "pickle" and not settings.result_key:
+        raise SettingsError(
+            "FLOWS_RESULT_STORAGE: pickles that others could have written are not read. Set FLOWS_RESULT_KEY "
+            "to a secret that signs them, the same wherever the flow runs; or FLOWS_RESULT_SERIALIZER=json."
+        )
+    return settings
 
 
 def current_settings() -> Settings:
@@ -121,6 +132,12 @@ def _read_file(text: str) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
+def _read_key(text: str) -> str | None:
+    if text and len(text) < 16:
+        raise ValueError("expected 16 characters or more")
+    return text or None
+
+
 def _read_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
@@ -145,6 +162,8 @@ _READERS = {
     "persist_results": _read_bool,
     "result_serializer": _one_of("pickle", "json"),
     "log_level": _read_level,
+    "result_storage": _read_name,
+    "result_key": _read_key,
     "log_format": _one_of("text", "json"),
     "log_prints": _read_bool,
     "interrupt_grace": _read_seconds,

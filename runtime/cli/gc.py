@@ -7,7 +7,7 @@ import click
 from runtime.cli.stored import with_store
 from runtime.cli.times import Length
 from runtime.history import SQLiteHistoryStore
-from runtime.results import LocalResultStorage, current_result_storage
+from runtime.results import current_result_storage
 
 
 @click.command(short_help="Forget old runs.")
@@ -28,12 +28,9 @@ def gc(store: SQLiteHistoryStore, keep: float) -> None:
     forgotten = store.forget(now - keep)
     old = {f"run/{run.id}/" for run in forgotten}
     outermost = sum(run.parent_id is None for run in forgotten)
-    results = current_result_storage()
-    deleted = 0
-    if isinstance(results, LocalResultStorage):
-        deleted = results.forget(
-            lambda key, expires: (expires is not None and expires <= now) or _owner(key) in old
-        )
+    deleted = current_result_storage().forget(
+        lambda key, expires: (expires is not None and expires <= now) or _owner(key) in old
+    )
     click.echo(f"Forgot {outermost:,} flow runs and {deleted:,} results.")
 
 

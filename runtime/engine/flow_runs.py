@@ -18,6 +18,7 @@ from runtime.context import (
     current_environment,
 )
 from runtime.engine.hearing import announce, enter, listeners
+from runtime.engine.keeping import KeptFlowResult
 from runtime.engine.lines import LINE
 from runtime.engine.resuming import earlier_run
 from runtime.engine.scopes import FlowRunScope
@@ -158,6 +159,7 @@ class FlowRunDriver:
             partial(self._environment.identities.fraction, self._flow_run.id),
             first=self._scope.run_count,
         )
+        self._kept = KeptFlowResult(call, self._flow_run)
         self._alarm: Alarm | None = None
         #: how long tasks that were told to stop may take, and what ends that time
         self._grace = current_settings().interrupt_grace
@@ -313,6 +315,9 @@ class FlowRunDriver:
     def _attempt(self, open_runner: ExitStack) -> FlowRunEvent:
         self._due = False
         self._stopped = False
+        found = self._found()
+        if found is not None:
+            return found
         try:
             self._open_once(open_runner)
         except Exception as error:  # a task runner may raise anything
@@ -336,6 +341,9 @@ class FlowRunDriver:
     async def _attempt_async(self, open_runner: ExitStack) -> FlowRunEvent:
         self._due = False
         self._stopped = False
+        found = self._found()
+        if found is not None:
+            return found
         try:
             await self._off_loop(partial(self._open_once, open_runner))
         except Exception as error:  # a task runner may raise anything
@@ -446,7 +454,20 @@ class FlowRunDriver:
 
     def _weighed(self, outcome: "_Outcome") -> FlowRunEvent:
         self._end_grace()
-        return outcome if isinstance(outcome, BodyRaised) else BodyReturned(self._conclusion(outcome.value))
+        if isinstance(outcome, BodyRaised):
+            return outcome
+        conclusion = self._conclusion(outcome.value)
+        self._kept.keep(outcome.value, conclusion)
+        return BodyReturned(conclusion)
+
+    def _found(self) -> FlowRunEvent | None:
+        """What the function returned in an earlier process, where that was kept."""
+        if self._scope.run_count == 1:
+            return None
+        try:
+            return self._kept.found(self._journal.clock.time())
+        except Exception as error:  # the storage cannot be reached
+            return BodyRaised(error)
 
     def _end_grace(self) -> None:
         if self._grace_alarm is not None:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from runtime.caching import persists
 from runtime.context import CARRIED, FLOW_RUN, TAGS
 from runtime.envelope import Attempt
 from runtime.exceptions import NotSerializable
@@ -79,7 +80,9 @@ class Packer:
         upstream: list[Any] = []
         if call.has_references:
             args, kwargs = put(args, kwargs, _Referring(refer, upstream))
-        caches = call.definition.policy.cache_key_fn is not None
+        stores = call.definition.policy.cache_key_fn is not None or context.run(
+            persists, call.definition.policy
+        )
         header = CallHeader(
             id,
             definition.key,
@@ -96,7 +99,7 @@ class Packer:
             run.parent,
             run.inputs,
             attempt.log_prints,
-            context.run(_storage, call.definition) if caches else None,
+            context.run(_storage, call.definition) if stores else None,
             _pack_arguments(call.definition, args, kwargs),
         )
         return PackedCall(pickle.dumps(tuple(header), protocol=5), definition, surroundings, upstream)
@@ -205,8 +208,9 @@ def _storage(definition: TaskDefinition) -> ResultStorage:
     storage = current_result_storage()
     if isinstance(storage, MemoryResultStorage):
         raise NotSerializable(
-            f"Task '{definition.name}' caches its results in the memory of this process, where workers "
-            "cannot reach them. Use a LocalResultStorage in a folder that all of them can reach."
+            f"Task '{definition.name}' keeps its results in the memory of this process, where workers "
+            "cannot reach them. Use a LocalResultStorage in a folder that all of them can reach, "
+            "or a RemoteResultStorage."
         )
     return storage
 

@@ -1,19 +1,23 @@
 """Results that outlive the run that made them."""
 
+import json
 import os
 import pickle
 import threading
 
+import fsspec
 import pytest
 
 from runtime.results import (
     LocalResultStorage,
     MemoryResultStorage,
+    RemoteResultStorage,
     ResultError,
     StoredResult,
     current_result_storage,
     result_storage,
 )
+from runtime.settings import temporary_settings
 
 
 class Evil:
@@ -188,3 +192,110 @@ def test_results_are_kept_in_the_home_of_the_user_s_flows_unless_said_otherwise(
     with result_storage(MemoryResultStorage()) as storage:
         assert current_result_storage() is storage
     assert current_result_storage().folder == flows_home / "results"
+
+
+def test_a_result_that_was_moved_to_the_place_of_another_is_not_taken_for_it(storage, caplog):
+    storage.write("mine", StoredResult(1))
+    mine = only_file(storage)
+    storage.write("yours", StoredResult(2))
+    yours = next(file for file in storage.folder.glob("*.result") if file != mine)
+    mine.replace(yours)
+
+    assert storage.read("yours") is None
+    assert "it was kept under 'mine'" in caplog.text
+
+
+@pytest.mark.parametrize("field", ["expires", "serializer", "key"])
+def test_what_describes_a_result_is_signed_too(storage, field, caplog):
+    storage.write("key", StoredResult(1, expires=5.0))
+    file = only_file(storage)
+    header, _, body = file.read_bytes().partition(b"\n")
+    signature, _, line = header.partition(b" ")
+    described = json.loads(line) | {field: "json" if field == "serializer" else 10.0**9}
+    file.write_bytes(signature + b" " + json.dumps(described).encode() + b"\n" + body)
+
+    assert storage.read("key") is None
+    assert "its signature is wrong" in caplog.text
+
+
+class TestRemoteResultStorage:
+    """On file systems of fsspec's own: its memory, and the disk."""
+
+    @pytest.fixture(params=["memory", "file"])
+    def url(self, request, tmp_path):
+        if request.param == "file":
+            yield f"file://{tmp_path}/results"
+            return
+        memory = fsspec.filesystem("memory")
+        memory.makedirs(f"/{tmp_path.name}/results")
+        yield f"memory://{tmp_path.name}/results"
+        memory.rm(f"/{tmp_path.name}", recursive=True)
+
+    @pytest.fixture(params=["json", "pickle"])
+    def remote(self, request, url):
+        return RemoteResultStorage(url, request.param, "a secret of some length")
+
+    @staticmethod
+    def files(storage):
+        return storage._files.glob(f"{storage._folder}/*.result")
+
+    def test_a_result_comes_back_as_it_was_kept(self, remote):
+        remote.write("key", StoredResult({"rows": [1, 2]}, expires=17.5))
+        remote.write("key", StoredResult({"rows": [3]}, expires=18.5))
+
+        assert remote.read("key") == StoredResult({"rows": [3]}, 18.5)
+        assert remote.read("another key") is None
+        assert len(self.files(remote)) == 1
+
+    def test_one_that_somebody_else_wrote_is_not_read(self, remote, url, caplog, tmp_path):
+        theirs = RemoteResultStorage(url, "pickle", "some other secret")
+        theirs.write("key", StoredResult(Evil(tmp_path / "was here")))
+
+        assert remote.read("key") is None
+        assert "its signature is wrong" in caplog.text
+        assert not (tmp_path / "was here").exists()
+
+    def test_one_that_is_not_whole_is_not_read(self, remote, caplog):
+        remote.write("key", StoredResult([1, 2, 3]))
+        (path,) = self.files(remote)
+        remote._files.pipe_file(path, remote._files.cat_file(path)[:-1])
+
+        assert remote.read("key") is None
+        assert "its checksum is wrong" in caplog.text
+
+    def test_what_is_unwanted_is_deleted_unread(self, remote):
+        remote.write("old", StoredResult(1, expires=1.0))
+        remote.write("new", StoredResult(2))
+
+        assert remote.forget(lambda key, expires: expires is not None) == 1
+        assert (remote.read("old"), remote.read("new")) == (None, StoredResult(2))
+
+    def test_it_travels_to_workers(self, remote):
+        remote.write("key", StoredResult(1))
+
+        assert pickle.loads(pickle.dumps(remote)).read("key") == StoredResult(1)
+
+    def test_pickles_without_a_secret_are_refused(self, url):
+        with pytest.raises(ResultError, match="are not used without a secret"):
+            RemoteResultStorage(url, "pickle")
+
+    @pytest.mark.parametrize("bad", ["nosuch://place/x", "nosuch://u:p@x"])
+    def test_a_place_that_is_not_known_is_named_without_its_password(self, bad):
+        with pytest.raises(ResultError, match="Results cannot be kept in") as raised:
+            RemoteResultStorage(bad)
+        assert "u:p" not in str(raised.value)
+
+    def test_a_place_that_fails_is_an_error_that_names_it(self, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+        storage = RemoteResultStorage(f"file://{tmp_path}/file")
+
+        with pytest.raises(ResultError, match=r"'key' cannot be kept in file://.*/file"):
+            storage.write("key", StoredResult(1))
+        with pytest.raises(ResultError, match=r"'key' cannot be read from file://.*/file"):
+            storage.read("key")
+
+    def test_it_is_in_force_where_the_settings_say_so(self, url):
+        with temporary_settings(result_storage=url, result_serializer="json"):
+            current_result_storage().write("key", StoredResult([1]))
+            assert current_result_storage().read("key") == StoredResult([1])
+        assert RemoteResultStorage(url).read("key") == StoredResult([1])

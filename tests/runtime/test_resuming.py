@@ -11,7 +11,7 @@ import pytest
 from runtime import flow, get_run_context, task
 from runtime.context import environment
 from runtime.exceptions import ResumeError
-from runtime.history import SQLiteHistoryStore
+from runtime.history import FlowRunHistory, MemoryHistoryStore, SQLiteHistoryStore
 from runtime.history.guarantees import violations
 from runtime.results import LocalResultStorage, ResultError, StoredResult
 from runtime.settings import temporary_settings
@@ -177,6 +177,81 @@ def test_all_results_are_kept_where_the_setting_says_so(store):
         assert twice.resume(the_run(store)).is_completed()
 
     assert calls == ["load 1"]
+
+
+@flow(persist_result=True)
+def counted(n):
+    calls.append(f"counted {n}")
+    return [extract(n)["n"]]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_subflow_that_completed_and_was_kept_is_not_called_again(store, asynchronous):
+    @flow
+    def outer():
+        return load(extract(counted(3)[0]))
+
+    @flow
+    async def outer_async():
+        return load(extract(counted(3)[0]))
+
+    if asynchronous:
+        asyncio.run(outer_async(return_state=True))
+    else:
+        outer(return_state=True)
+    repaired()
+    history = the_run(store)
+
+    resumed = asyncio.run(outer_async.resume(history)) if asynchronous else outer.resume(history)
+
+    assert resumed.result() == 3
+    assert calls == ["load 3"]
+    again = the_run(store)["counted-0"]
+    assert again.names == ["Pending", "Running", "Completed", "Pending", "Running", "Cached"]
+
+
+@pytest.mark.parametrize("change", ["parameters", "failed", "not asked for"])
+def test_a_subflow_is_called_again_where(store, change):
+    given = [1]
+
+    @flow(persist_result=change != "not asked for")
+    def part(n):
+        calls.append(f"part {n}")
+        if change == "failed" and broken:
+            raise ConnectionError("down")
+
+    @flow
+    def outer():
+        part(given[0], return_state=True)
+        load({"n": 9})
+
+    outer(return_state=True)
+    repaired()
+    if change == "parameters":
+        given[0] = 2
+
+    assert outer.resume(the_run(store)).is_completed()
+    assert calls == [f"part {given[0]}", "load 9"]
+
+
+def test_a_flow_run_whose_end_alone_was_lost_is_not_called_again(store):
+    @flow(persist_result=True)
+    def ends():
+        calls.append("called")
+        return {"done": True}
+
+    memory = MemoryHistoryStore()
+    with environment(store=memory):
+        state = ends(return_state=True)
+    (run,) = memory.flow_runs()
+    text = memory.history(run.id).to_json()
+    lost = text.replace('"Completed"', '"Crashed"').replace('"COMPLETED"', '"CRASHED"')
+
+    with environment(store=memory):
+        again = ends.resume(FlowRunHistory.from_json(lost))
+
+    assert (again.name, again.result()) == ("Cached", state.result())
+    assert calls == ["called"]
 
 
 def test_code_that_changed_is_an_error_that_names_both_sides(store):

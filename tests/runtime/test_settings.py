@@ -45,6 +45,7 @@ def test_every_field_is_read_from_the_environment(field):
         "home": "x",
         "log_level": "DEBUG",
         "log_format": "json",
+        "result_key": "a secret of some length",
         "log_prints": "1",
         "interrupt_grace": "7",
         "history": "sqlite",
@@ -52,7 +53,8 @@ def test_every_field_is_read_from_the_environment(field):
         "result_serializer": "json",
     }
 
-    changed = read_settings({f"FLOWS_{field.upper()}": examples.get(field, "1")})
+    others = {"FLOWS_RESULT_SERIALIZER": "json"} if field == "result_storage" else {}
+    changed = read_settings(others | {f"FLOWS_{field.upper()}": examples.get(field, "1")})
 
     assert getattr(changed, field) != getattr(Settings(), field)
 
@@ -133,3 +135,19 @@ def test_the_environment_of_the_process_is_read_once(tmp_path):
     )
 
     assert ran.stdout.split() == ["True", str(tmp_path)], ran.stderr
+
+
+def test_pickles_in_a_place_that_is_not_private_need_a_key_that_signs_them():
+    with pytest.raises(SettingsError, match="FLOWS_RESULT_KEY"):
+        read_settings({"FLOWS_RESULT_STORAGE": "s3://bucket/results"})
+
+    settings = read_settings(
+        {"FLOWS_RESULT_STORAGE": "s3://bucket", "FLOWS_RESULT_KEY": "sixteen characters"}
+    )
+    assert "sixteen" not in repr(settings)
+
+
+def test_a_key_that_is_too_short_is_not_repeated_in_the_error():
+    with pytest.raises(SettingsError, match=r"FLOWS_RESULT_KEY=\.\.\.: expected 16 characters") as raised:
+        read_settings({"FLOWS_RESULT_KEY": "hunter2"})
+    assert "hunter2" not in str(raised.value)

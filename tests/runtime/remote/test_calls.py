@@ -307,6 +307,17 @@ def test_a_cached_result_is_found_on_the_worker(carrier, tmp_path):
     assert second.result() == first.result()
 
 
+def test_a_result_that_is_to_be_kept_is_kept_where_the_driver_says(carrier, tmp_path):
+    @task(persist_result=True)
+    def costly():
+        return 1
+
+    with result_storage(LocalResultStorage(tmp_path / "here")) as storage:
+        assert submitted(carrier, costly).is_completed()
+
+    assert len(list(storage.folder.glob("*.result"))) == 1
+
+
 def test_a_cache_in_the_drivers_memory_is_refused(carrier):
     @task(cache_key_fn=lambda context, parameters: "key")
     def costly():
