@@ -33,11 +33,15 @@ class Reversal:
         self._left = sum(self._bits)
 
     def may_begin_with(self, event: Event, known: int) -> bool:
-        """Whether it could as well begin with that event of another execution (a weak initial)."""
+        """Whether it could as well begin with that event of another execution (a weak initial).
+
+        The process may have done less here than there, where it found a lock taken. What it does when it
+        comes first is what counts then.
+        """
         index = self._index(event.process)
-        if index is not None:
-            return not self._pasts[index] & self._left
-        return not any(dependent(event, other, known) for other in self.events)
+        if index is not None and self._pasts[index] & self._left:
+            return False
+        return not any(dependent(event, other, known) for other in self.events[:index])
 
     def drop(self, process: str) -> None:
         """Leave out the first event of that process."""

@@ -29,14 +29,26 @@ _is_set = threading.Event.is_set
 def substitute(substitutes: Substitutes) -> None:
     """Methods that tell what they touch."""
     for kind, (looking, changing) in _METHODS.items():
+        substitutes.attribute(kind, "__init__", _seen(kind.__init__))
         for names, writes in ((looking, False), (changing, True)):
             for name in names.split():
                 method = getattr(kind, name)
                 told = _told_async if inspect.iscoroutinefunction(method) else _told
                 substitutes.attribute(kind, name, told(method, writes))
+    substitutes.attribute(threading.Event, "__init__", _seen(threading.Event.__init__))
     substitutes.attribute(threading.Event, "is_set", _is_set_as_point)
     substitutes.attribute(threading.Event, "set", _told_after(threading.Event.set))
     substitutes.attribute(threading.Event, "clear", _told_after(threading.Event.clear))
+
+
+def _seen(init: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(init)
+    def seen(thing: Any, *args: Any, **kwargs: Any) -> None:
+        init(thing, *args, **kwargs)
+        if (scheduler := scheduler_here()) is not None:
+            scheduler.see(thing)
+
+    return seen
 
 
 def _touch(thing: object, *, writes: bool) -> None:

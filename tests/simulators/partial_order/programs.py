@@ -193,7 +193,6 @@ CASES: dict[str, Case] = {
     "an index without collisions": Case(indexer(2, 64, 2)),
     "an index with collisions": Case(indexer(2, 7, 2)),
     "an index that 3 fill": Case(indexer(3, 3, 1)),
-    "a file system without collisions": Case(filesystem(2, 4, 8)),
     "a file system with collisions": Case(filesystem(2, 4, 2)),
     "critical sections of 2": Case(locked(2, 1)),
     "critical sections of 2, twice": Case(locked(2, 2)),

@@ -56,7 +56,7 @@ FAMILIES = {
     "lost_update(2, 2)": (lost_update(2, 2), 34),
     "lost_update(3, 1)": (lost_update(3, 1), 36),
     **{f"readers({n})": (readers(n), 2**n) for n in (1, 4, 8)},
-    **{f"lastzero({n})": (lastzero(n), (n + 3) * 2 ** (n - 2)) for n in range(2, 7)},
+    **{f"lastzero({n})": (lastzero(n), traces) for n, traces in enumerate((2, 5, 12, 28, 64, 144), 1)},
     **{f"philosophers({n})": (philosophers(n), 2**n - 1) for n in (2, 3, 4, 5)},
     "indexer(11)": (indexer(11, 128, 4), 1),
     "indexer(12)": (indexer(12, 128, 4), 8),
