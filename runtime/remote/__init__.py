@@ -14,7 +14,8 @@ A task runner uses it so:
 3. On the worker, :func:`run` makes the attempt. ``fetch(key)`` gives the body of a parcel and is asked
    once for each; ``tell(message)`` is the live channel: messages must arrive in order, and before
    the last one, which ``run`` returns along with the value for downstream attempts. ``run`` raises
-   nothing, whatever the task does. :func:`stop` ends the attempt with that id in this process.
+   nothing, whatever the task does. :func:`stop` ends the attempt with that id in this process. Where one
+   process plays several, each of them has a :class:`Home`.
 4. In the driver, :func:`hear` turns each message into what the engine or the log is to hear.
    ``kept(inline)`` makes the :class:`RemoteResult` that becomes the state's data; ``inline`` holds a small
    result's bytes, so that nobody need fetch it.
@@ -26,6 +27,17 @@ from runtime.remote.calls import PackedCall, Packer
 from runtime.remote.code import Parcel
 from runtime.remote.messages import Message, hear
 from runtime.remote.values import RemoteResult, Unusable
-from runtime.remote.worker import run, stop
+from runtime.remote.worker import Home, run, stop
 
-__all__ = ["Message", "PackedCall", "Packer", "Parcel", "RemoteResult", "Unusable", "hear", "run", "stop"]
+__all__ = [
+    "Home",
+    "Message",
+    "PackedCall",
+    "Packer",
+    "Parcel",
+    "RemoteResult",
+    "Unusable",
+    "hear",
+    "run",
+    "stop",
+]

@@ -75,17 +75,17 @@ def pack_definition(definition: TaskDefinition) -> Parcel:
     return Parcel.of(pickle.dumps((name, _fingerprint(definition.function), code, problem), protocol=5))
 
 
-def unpack_definition(key: str, fetch: Callable[[str], bytes]) -> TaskDefinition:
-    """The task under ``key``, read once in each process. ``fetch`` gives the body for a key.
+def unpack_definition(key: str, fetch: Callable[[str], bytes], unpacked: dict[str, Any]) -> TaskDefinition:
+    """The task under ``key``. ``fetch`` gives the body for a key; what was read is kept in ``unpacked``.
 
     Raises ``NotSerializable`` where the code cannot be read here.
     """
-    return _kept(key, fetch, _read_definition)
+    return _kept(key, fetch, _read_definition, unpacked)
 
 
-def unpack_surroundings(key: str, fetch: Callable[[str], bytes]) -> Surroundings:
-    """The surroundings under ``key``, read once in each process."""
-    return _kept(key, fetch, pickle.loads)
+def unpack_surroundings(key: str, fetch: Callable[[str], bytes], unpacked: dict[str, Any]) -> Surroundings:
+    """The surroundings under ``key``, likewise."""
+    return _kept(key, fetch, pickle.loads, unpacked)
 
 
 def _read_definition(body: bytes) -> TaskDefinition:
@@ -137,17 +137,18 @@ def _described(code: CodeType) -> str:
     return repr((code.co_code.hex(), code.co_names, code.co_varnames, constants))
 
 
-def _kept(key: str, fetch: Callable[[str], bytes], read: Callable[[bytes], Any]) -> Any:
-    found = _unpacked.get(key)
+def _kept(
+    key: str, fetch: Callable[[str], bytes], read: Callable[[bytes], Any], unpacked: dict[str, Any]
+) -> Any:
+    found = unpacked.get(key)
     if found is None:
         found = read(fetch(key))
         with _keeping:
-            while len(_unpacked) >= _KEPT:
-                del _unpacked[next(iter(_unpacked))]
-            _unpacked[key] = found
+            while len(unpacked) >= _KEPT:
+                del unpacked[next(iter(unpacked))]
+            unpacked[key] = found
     return found
 
 
 _PROCESS = uuid4().hex
-_unpacked: dict[str, Any] = {}
 _keeping = Lock()

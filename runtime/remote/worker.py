@@ -29,8 +29,26 @@ from runtime.threads import Interrupted
 Tell = Callable[[Message], None]
 
 
+class Home:
+    """What the attempts made in one process share. A process has one; a simulated worker has its own."""
+
+    def __init__(self, environment: Environment) -> None:
+        #: what the attempts take from the world
+        self.environment = environment
+        #: what the parcels held that came here
+        self.unpacked: dict[str, Any] = {}
+        self.under_way: dict[str, _Made] = {}
+        #: attempts that were told to stop before they came here; the oldest are forgotten
+        self.stopped: deque[str] = deque(maxlen=1000)
+
+
 def run(
-    call: bytes, values: Sequence[Any], fetch: Callable[[str], bytes], worker: str, tell: Tell
+    call: bytes,
+    values: Sequence[Any],
+    fetch: Callable[[str], bytes],
+    worker: str,
+    tell: Tell,
+    home: Home | None = None,
 ) -> tuple[Message, Any]:
     """Make the attempt that ``call`` describes, on this thread.
 
@@ -40,7 +58,8 @@ def run(
     if any(isinstance(value, Unusable) for value in values):
         return Message(messages.SKIPPED, worker), Unusable()
     try:
-        made = _Made(CallHeader(*pickle.loads(call)), tuple(values), fetch, worker, tell)  # noqa: S301 - written by the driver
+        header = CallHeader(*pickle.loads(call))  # noqa: S301 - written by the driver
+        made = _Made(header, tuple(values), fetch, worker, tell, home or _here)
         return made.outcome()
     except Interrupted:
         return Message(messages.STOPPED, worker), Unusable()
@@ -48,11 +67,12 @@ def run(
         return Message(messages.REFUSED, worker, pack_exception(error)), Unusable()
 
 
-def stop(id: str) -> bool:  # noqa: A002 - the word for it
+def stop(id: str, home: Home | None = None) -> bool:  # noqa: A002 - the word for it
     """Stop the attempt called ``id``, now or as soon as it begins; whether it is under way."""
-    made = _under_way.get(id)
+    home = home or _here
+    made = home.under_way.get(id)
     if made is None:
-        _stopped.append(id)
+        home.stopped.append(id)
         return False
     made.stop()
     return True
@@ -68,15 +88,17 @@ class _Made:
         fetch: Callable[[str], bytes],
         worker: str,
         tell: Tell,
+        home: Home,
     ) -> None:
         self._header = header
+        self._home = home
         self._worker = worker
         self._tell = tell
         self._event: TaskRunEvent | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
-        definition = unpack_definition(header.definition, fetch)
-        self._around: Surroundings = unpack_surroundings(header.surroundings, fetch)
+        definition = unpack_definition(header.definition, fetch, home.unpacked)
+        self._around: Surroundings = unpack_surroundings(header.surroundings, fetch, home.unpacked)
         try:
             with arriving(values):
                 args, kwargs = pickle.loads(header.arguments)  # noqa: S301 - written by the driver
@@ -101,15 +123,15 @@ class _Made:
             ),
             self._report,
             copy_context(),
-            _environment.clock,
-            _environment.threads,
+            home.environment.clock,
+            home.environment.threads,
             None,
             log_prints=header.log_prints,
         )
 
     def outcome(self) -> tuple[Message, Any]:
         """Make the attempt; returns its last message and its value."""
-        with _known(self._header.id, self):
+        with self._known(self._header.id):
             self._attempt.context.run(self._make)
         return self._written()
 
@@ -134,7 +156,7 @@ class _Made:
             None
             if flow_run is None
             else FlowRunContext(
-                flow_run, _environment, {}, None, is_async=False, log_prints=header.log_prints
+                flow_run, self._home.environment, {}, None, is_async=False, log_prints=header.log_prints
             )
         )
         with ExitStack() as surroundings:
@@ -164,6 +186,18 @@ class _Made:
 
     def _send_record(self, body: bytes) -> None:
         self._tell(Message(messages.RECORD, self._worker, body))
+
+    @contextmanager
+    def _known(self, id: str) -> Generator[None]:  # noqa: A002 - the word for it
+        """Let :func:`stop` find the attempt for the length of the block."""
+        home = self._home
+        home.under_way[id] = self
+        try:
+            if id in home.stopped:
+                self.stop()
+            yield
+        finally:
+            del home.under_way[id]
 
     def _written(self) -> tuple[Message, Any]:
         """The outcome as a message, and as a value."""
@@ -195,20 +229,4 @@ def _adopted(event: Returned, worker: str) -> Message:
     return Message(messages.ADOPTED, worker, body)
 
 
-@contextmanager
-def _known(id: str, made: _Made) -> Generator[None]:  # noqa: A002 - the word for it
-    """Let :func:`stop` find the attempt for the length of the block."""
-    _under_way[id] = made
-    try:
-        if id in _stopped:
-            made.stop()
-        yield
-    finally:
-        del _under_way[id]
-
-
-#: One for the whole process: what a worker's attempts take from the world.
-_environment = Environment()
-_under_way: dict[str, _Made] = {}
-#: attempts that were told to stop before they came here; the oldest are forgotten
-_stopped: deque[str] = deque(maxlen=1000)
+_here = Home(Environment())
