@@ -1,5 +1,6 @@
 """Flows in virtual time, under a scheduler that decides the order of everything and remembers it."""
 
+from simulators.clusters import SimulatedCluster
 from simulators.execution import Execution
 from simulators.exploration import Exploration, check, explore, replay
 from simulators.failures import Failure, FailureFound
@@ -18,6 +19,7 @@ __all__ = [
     "FailureFound",
     "Points",
     "Schedule",
+    "SimulatedCluster",
     "SimulatedTaskRunner",
     "access",
     "check",

@@ -16,15 +16,17 @@ from runtime.hooks import hookimpl, plugins
 from runtime.interrupts import SignalsHeld
 from runtime.logging import configure_console
 from simulators.accesses import AccessPoints
+from simulators.clusters import SimulatedCluster
 from simulators.exceptions import SimulatorError
 from simulators.execution import Executor, Test
+from simulators.faults import Faults
 from simulators.marks import Marking, Modules, Place, Project, marked
 from simulators.patches import patched
 from simulators.patches.logs import quiet_console
 from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Points, Runner, Schedule
 from simulators.scheduling import LEVELS, STATEMENTS, Scheduler, active, scheduler_here
-from simulators.simulation import STEP_LIMIT, Simulation, simulation_here
+from simulators.simulation import NO_FAULTS, STEP_LIMIT, Simulation, simulation_here
 from simulators.stacks import Stacks
 from simulators.watchdog import watched
 
@@ -43,15 +45,29 @@ class Conditions:
     allow: Collection[str] = ()
     #: whose statements are points; None: those of the project that the test belongs to
     modules: tuple[ModuleType, ...] | None = None
+    #: where tasks are run; None: in this process, unless something may go wrong on workers
+    cluster: SimulatedCluster | None = None
+    #: what may go wrong
+    faults: Faults = NO_FAULTS
 
     def __post_init__(self) -> None:
         if self.points not in LEVELS:
             raise SimulatorError(f"Points are {', '.join(LEVELS)}, not {self.points!r}")
+        if self.runner == "declared" and (self.cluster is not None or self.faults):
+            raise SimulatorError(
+                'With runner="declared" no task runs on a simulated cluster, and none has faults'
+            )
 
     @classmethod
     def of(cls, schedule: Schedule, **others: Any) -> "Conditions":
         """The conditions that a schedule was recorded under, and ``others`` that it does not know."""
         return cls(points=schedule.points, seed=schedule.seed, runner=schedule.runner, **others)
+
+    @property
+    def in_words(self) -> str:
+        """What a replay has to be given besides the schedule, as arguments."""
+        faults = f", faults={self.faults!r}" if self.faults else ""
+        return faults + (f", cluster={self.cluster!r}" if self.cluster is not None else "")
 
     @contextmanager
     def executor(self, test: Test) -> Generator[Executor]:
@@ -63,14 +79,19 @@ class Conditions:
         configure_console()  # not in a simulated run, where its lock would be one that is waited for
         looks_inside = any(module.__name__.startswith("runtime") for module in self.modules or ())
         simulation = Simulation(
-            self.points, self.seed, self.stacks, limit=self.step_limit, looks_inside=looks_inside
+            self.points,
+            self.seed,
+            self.stacks,
+            limit=self.step_limit,
+            faults=self.faults,
+            looks_inside=looks_inside,
         )
         with ExitStack() as around:
             around.callback(simulation.close)
             around.enter_context(environment(**_parts(simulation)))
             context = simulation.scheduler.context = copy_context()
             if self.runner == "simulated":
-                around.enter_context(_simulated_runners())
+                around.enter_context(_simulated_runners(self.cluster))
             around.enter_context(patched(self.allow))
             around.enter_context(quiet_console())
             # Once for all schedules: each flow run would otherwise set the handlers, and put them back.
@@ -128,9 +149,9 @@ def _parts(simulation: Simulation) -> dict[str, Any]:
 
 
 @contextmanager
-def _simulated_runners() -> Generator[None]:
+def _simulated_runners(cluster: SimulatedCluster | None) -> Generator[None]:
     """Every flow of a simulated run gets a simulated task runner."""
-    plugin = _RunnerChoice()
+    plugin = _RunnerChoice(cluster)
     plugins().register(plugin)
     try:
         yield
@@ -139,8 +160,8 @@ def _simulated_runners() -> Generator[None]:
 
 
 class _RunnerChoice:
-    def __init__(self) -> None:
-        self._runner = SimulatedTaskRunner()
+    def __init__(self, cluster: SimulatedCluster | None) -> None:
+        self._runner = SimulatedTaskRunner(cluster=cluster)
 
     @hookimpl(tryfirst=True)
     def flows_select_task_runner(self, flow: str, declared: Any) -> Any:

@@ -6,16 +6,18 @@ from collections.abc import Collection, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
+from simulators.clusters import SimulatedCluster
 from simulators.conditions import Conditions
 from simulators.exceptions import Livelock, SimulatorError
 from simulators.execution import Execution, Executor, Test
 from simulators.failures import Failure, FailureFound
+from simulators.faults import Risks, faults_of
 from simulators.places import place_of
 from simulators.races import DataRace, stacks_kept
 from simulators.schedules import Points, Runner, Schedule
 from simulators.simulation import STEP_LIMIT
 from simulators.stacks import Stacks
-from simulators.strategies import DPOR, Exhaustive, Fifo, Replay, Strategy, strategy_called
+from simulators.strategies import DPOR, Exhaustive, Fifo, Misfortune, Replay, Strategy, strategy_called
 
 #: schedules that a sampling strategy tries where nobody says how many
 DEFAULT_SCHEDULES = 200
@@ -86,7 +88,8 @@ def explore(
     schedules: int | None = None,
     seed: int = 0,
     points: Points = "statements",
-    faults: Iterable[Any] = (),
+    faults: Risks = (),
+    cluster: SimulatedCluster | None = None,
     runner: Runner = "simulated",
     stop_on_failure: bool = True,
     stacks: Stacks = "greenlets",
@@ -103,7 +106,9 @@ def explore(
         schedules: how many to try; None: 200, and all of them for an exhaustive search.
         seed: where chance comes from, the strategy's and the test's.
         points: where a switch may happen.
-        faults: what may go wrong.
+        faults: what may go wrong on workers: a list, of which one happens in a run at most, ``at_most(...)``
+            or ``"any"``.
+        cluster: the workers that tasks run on; None: they run in this process, unless there are faults.
         runner: ``"declared"`` runs the declared task runners' own code.
         stop_on_failure: whether the first failure is enough.
         stacks: ``"threads"`` for code that depends on which thread it is on.
@@ -113,8 +118,7 @@ def explore(
     """
     if schedules is not None and schedules < 1:
         raise SimulatorError(f"schedules must be 1 or more, or None, not {schedules}")
-    if tuple(faults):
-        raise SimulatorError("Faults are not simulated yet")
+    risks = faults_of(faults)
     conditions = Conditions(
         points=points,
         seed=seed,
@@ -123,8 +127,12 @@ def explore(
         step_limit=step_limit,
         allow=allow,
         modules=None if modules is None else tuple(modules),
+        cluster=cluster,
+        faults=risks,
     )
     chosen = strategy_called(strategy, seed)
+    if risks and not chosen.strikes:
+        chosen = Misfortune(chosen, seed, risks.most)
     limit = schedules if schedules is not None else _limit(chosen)
     exploration = Exploration(seed, points, chosen.name)
     seen: set[int] = set()
@@ -163,7 +171,8 @@ def check(
     schedules: int | None = None,
     seed: int = 0,
     points: Points = "statements",
-    faults: Iterable[Any] = (),
+    faults: Risks = (),
+    cluster: SimulatedCluster | None = None,
     runner: Runner = "simulated",
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
@@ -178,6 +187,7 @@ def check(
         seed=seed,
         points=points,
         faults=faults,
+        cluster=cluster,
         runner=runner,
         stacks=stacks,
         step_limit=step_limit,
@@ -194,17 +204,22 @@ def replay(
     test: Test,
     schedule: Schedule | str,
     *,
+    faults: Risks = (),
+    cluster: SimulatedCluster | None = None,
     stacks: Stacks = "greenlets",
     allow: Collection[str] = (),
     modules: Iterable[ModuleType] | None = None,
 ) -> Execution:
     """Run ``test`` once under a schedule, or its token. Does not raise what the test raises.
 
+    ``faults`` and ``cluster`` are those that it was found with; a schedule says no more than which struck.
     Where the code is not what it was, ``divergence`` says at which decision the record was left.
     """
     followed = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
     chosen = None if modules is None else tuple(modules)
-    conditions = Conditions.of(followed, stacks=stacks, allow=allow, modules=chosen)
+    conditions = Conditions.of(
+        followed, stacks=stacks, allow=allow, modules=chosen, cluster=cluster, faults=faults_of(faults)
+    )
     strategy = Replay(followed)
     with conditions.executor(test) as executor:
         strategy.begin()

@@ -79,7 +79,7 @@ class Failure:
                 races=[str(race.with_stacks(stacks)) for race in execution.races],
                 tried=self.schedules,
                 strategy=self.strategy,
-                command=f"simulators.replay({name}, {str(schedule)!r})",
+                command=f"simulators.replay({name}, {str(schedule)!r}{self._conditions.in_words})",
                 deviations_found=len(self.schedule.deviations),
                 root=Path.cwd(),
                 left_out=(

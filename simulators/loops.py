@@ -171,6 +171,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self.run_forever()
         finally:
             task.remove_done_callback(self._stop_after)
+            if self._scheduler.ending and asyncio.iscoroutine(future):
+                future.close()  # what cleans up after code that was left over never gets a turn
         if not task.done():
             raise RuntimeError("Event loop stopped before Future completed.")
         return task.result()

@@ -7,13 +7,10 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
-from simulators.partial_order import ANYTHING, Access, Event, RaceDetector, Racing
-from simulators.turns import LoopTurn, Stack, Turn
+from simulators.partial_order import ANYTHING, TIME, Access, Event, RaceDetector, Racing
+from simulators.turns import LoopTurn, Stack, Strike, Turn
 
 Hear = Callable[[Event, int], None]
-
-#: Time that goes on, as a process.
-TIME = "time"
 
 
 class Names:
@@ -115,8 +112,8 @@ class Recorder:
 
     def begin(self, turn: Turn) -> None:
         """A turn is taken: another event begins."""
-        thread = turn.loop.stack if type(turn) is LoopTurn else turn
-        self._start(turn.process, turn.point, thread, turn.causes)
+        stack = turn.loop.stack if type(turn) is LoopTurn else turn.stack if type(turn) is Strike else turn
+        self._start(turn.process, turn.point, stack, turn.causes)
         turn.causes = ()
         if turn.awaited is not None:
             self._waits_for = self._names.of(turn.awaited)
@@ -124,6 +121,12 @@ class Recorder:
                 turn.awaited = None
         for access in self._said(turn):
             self._accesses[access[:3]] = access
+        if type(stack) is Stack and stack.at_mercy_of is not None:
+            self.touch(stack.at_mercy_of, writes=False)
+        if type(turn) is Stack and turn.strikes is not None:
+            place = Access(turn.strikes[0].resource)
+            self._accesses[place[:3]] = place
+            self._instead = [self.left(strike) for strike in turn.strikes]
         self._look_for_races(turn)
 
     def go_on(self, turn: Turn) -> None:
@@ -157,6 +160,7 @@ class Recorder:
             after=self._after,
             waits_for=self._waits_for,
             ends=ends,
+            instead=self._instead,
         )
         self._hear(event, len(self._names))
 
@@ -174,6 +178,8 @@ class Recorder:
         """What a turn says of itself."""
         if type(turn) is LoopTurn:  # it takes its loop, and gives it back
             yield Access(self._names.of(turn.loop), ANYTHING, writes=False, free=True)
+        elif type(turn) is Strike:
+            yield Access(turn.resource)
         elif turn.kind == "access":
             yield Access(("declared", turn.resource), ANYTHING, turn.writes)
         elif turn.kind in ("read", "write"):
@@ -197,6 +203,7 @@ class Recorder:
         self._accesses: dict[Any, Access] = {access[:3]: access for access in self._usual}
         self._causes: list[int] = list(causes)
         self._waits_for: Hashable = None
+        self._instead: list[Event] = []
 
 
 def _succeeded(args: Sequence[object]) -> bool:

@@ -1,7 +1,6 @@
 """The simulated task runner: tasks take turns, in an order that a strategy decides."""
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import ExitStack
 from contextvars import copy_context
 from functools import partial
@@ -13,11 +12,14 @@ from runtime.lifecycle import Started
 from runtime.task_runners import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.loops import LoopAttempts
 from simulators.adoption import AdoptedLoop
+from simulators.clusters import SimulatedCluster
+from simulators.clusters.flights import Flights
+from simulators.faults import Risks, faults_of
 from simulators.patches import patched
 from simulators.schedules import Points, Schedule
 from simulators.scheduling import OPERATIONS, Scheduler, active
 from simulators.simulation import Simulation, simulation_here
-from simulators.strategies import Replay, Strategy, strategy_called
+from simulators.strategies import Misfortune, Replay, Strategy, strategy_called
 from simulators.watchdog import watched
 
 
@@ -26,6 +28,9 @@ class SimulatedTaskRunner(BaseTaskRunner):
 
     In an exploration it belongs to that. Elsewhere each flow run is one simulated run: the calling flow is
     taken in as its first stack. ``schedule`` is followed in place of ``strategy`` where it is given.
+
+    With a ``cluster``, attempts are made on its workers, as on Dask or Ray; without one, in this process.
+    ``faults`` happen to attempts on a cluster: where there are some, and none is given, it is the usual one.
     """
 
     def __init__(
@@ -34,9 +39,16 @@ class SimulatedTaskRunner(BaseTaskRunner):
         seed: int = 0,
         schedule: Schedule | str | None = None,
         points: Points = "operations",
-        faults: Iterable[Any] = (),
+        faults: Risks = (),
+        cluster: SimulatedCluster | None = None,
     ) -> None:
-        super().__init__(strategy=strategy, seed=seed, schedule=schedule, points=points, faults=tuple(faults))
+        risks = faults_of(faults)
+        super().__init__(
+            strategy=strategy, seed=seed, schedule=schedule, points=points, faults=risks, cluster=cluster
+        )
+        self._faults = risks
+        self._cluster = cluster
+        self._flights: Flights | None = None
         self._strategy = strategy
         self._seed = seed
         self._schedule = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
@@ -46,8 +58,10 @@ class SimulatedTaskRunner(BaseTaskRunner):
 
     @property
     def concurrency_type(self) -> TaskConcurrencyType:
-        """Concurrent: tasks take turns."""
-        return TaskConcurrencyType.CONCURRENT
+        """Concurrent: tasks take turns. In an exploration, those on a cluster are parallel."""
+        # Elsewhere the first stack must be taken in, and let out, by the very code that calls.
+        parallel = self._cluster is not None and self._own is None
+        return TaskConcurrencyType.PARALLEL if parallel else TaskConcurrencyType.CONCURRENT
 
     def brings_environment(self) -> Environment | None:
         """The environment of the simulation around, or else of one that begins here."""
@@ -67,16 +81,25 @@ class SimulatedTaskRunner(BaseTaskRunner):
         self._left = ExitStack()
         if self._own is not None:
             self._take_in(self._own)
+        faults = self._simulation.faults
+        cluster = self._cluster or (SimulatedCluster() if faults else None)
+        if cluster is not None:
+            self._flights = Flights(cluster, self._scheduler, self._simulation.environment, faults)
 
     def close(self) -> None:
         """Let the caller go again."""
+        if self._flights is not None:
+            self._flights.close()
         self._left.close()
-        self._simulation = self._own = None
+        self._simulation = self._own = self._flights = None
 
     def submit(self, attempt: Attempt) -> None:
         """Make the attempt when the strategy says so."""
         if self._simulation is None:
             raise self.not_started()
+        if self._flights is not None:
+            self._flights.submit(attempt)
+            return
         if attempt.guard is None:
             self._on_loops.start(attempt, attempt.loop or self.loop())
             return
@@ -92,19 +115,24 @@ class SimulatedTaskRunner(BaseTaskRunner):
 
     def stop(self, attempt: Attempt) -> None:
         """Interrupt a sync attempt at its next point; cancel an async one."""
-        if attempt.guard is None:
+        if self._flights is not None:
+            self._flights.stop(attempt)
+        elif attempt.guard is None:
             self._on_loops.stop(attempt)
         else:
             attempt.guard.interrupt()
 
     def _new_simulation(self) -> Simulation:
-        simulation = Simulation(self._points, self._seed, store=current_environment().store)
+        store = current_environment().store
+        simulation = Simulation(self._points, self._seed, store=store, faults=self._faults)
         if self._schedule is not None:
             strategy: Strategy = Replay(self._schedule)
         elif isinstance(self._strategy, str):
             strategy = strategy_called(self._strategy, self._seed)
         else:
             strategy = self._strategy
+        if self._faults and not strategy.strikes:
+            strategy = Misfortune(strategy, self._seed, self._faults.most)
         strategy.begin()
         simulation.begin(strategy)
         return simulation

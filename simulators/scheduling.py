@@ -19,7 +19,7 @@ goes on to the next alarm, if it stood still, and somebody who has not moved get
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Sequence
 from contextlib import contextmanager
 from contextvars import Context
 from math import inf
@@ -33,7 +33,7 @@ from simulators.recording import Names, Recorder, is_blocked
 from simulators.schedules import Points
 from simulators.stacks import Carrier, Carriers
 from simulators.strategies import Operation, Strategy
-from simulators.turns import Lane, LoopTurn, Stack, Turn
+from simulators.turns import Lane, LoopTurn, Stack, Strike, Turn
 
 if TYPE_CHECKING:
     from simulators.loops import SimulatedLoop
@@ -67,6 +67,8 @@ class Scheduler:
         self.main: Stack | None = None
         #: where chance comes from
         self.seed = 0
+        #: how many faults may strike in a run
+        self.most_strikes = 0
         #: what threads that users start find around them
         self.context = Context()
         self._root = Stack(Lane("root"), "root", None)
@@ -115,6 +117,9 @@ class Scheduler:
         self.reads = self.read_since = 0
         #: source lines that took so long that real time was counted, and what happened there in words
         self.overruns: dict[str, str] = {}
+        #: how many more faults may strike, and who is where one may
+        self.strikes_left = self.most_strikes
+        self.at_risk: list[Stack] = []
         self.steps: list[tuple[Lane, int | str, str, Hashable, bool, float, str]] = []
         self.made: list[tuple[str, int | str, str, int | str]] = []
         self.ending = False
@@ -277,6 +282,43 @@ class Scheduler:
         if stack.raising is not None:
             self._raise(stack)
 
+    def risk(self, faults: Sequence[str]) -> str | None:
+        """The running code could go on, unless one of the faults strikes before; the one that does."""
+        if self.ending or not self.strikes_left or not faults:
+            return None
+        stack = self.current
+        lane = stack.lane
+        lane.count = stack.number = lane.count + 1
+        stack.kind, stack.resource, stack.writes = "risk", None, False
+        if self.place_of is not None:
+            stack.place = self.place_of(stack)
+        stack.goes_on = self._chosen
+        self.pending.insert(0 if self._chosen else len(self.pending), stack)
+        stack.strikes = [Strike(stack, fault) for fault in faults]
+        if self.recorder is not None:
+            for strike in stack.strikes:
+                self.recorder.makes_possible(strike)
+        self.pending.extend(stack.strikes)
+        self.at_risk.append(stack)
+        turn = self._next()
+        if turn is not stack:
+            self._hand_over(turn)
+        if stack.raising is not None:
+            self._raise(stack)
+        struck, stack.struck = stack.struck, None
+        return struck
+
+    def bury(self, stack: Stack) -> None:
+        """The stack never goes on, and does not clean up either: its process is gone."""
+        self.forget(stack)
+        self._out_of_risk(stack)
+        stack.parked = False
+        if stack.alarm is not None:
+            stack.alarm.turn = None
+        if stack.carrier is None:
+            self.stacks.pop(stack, None)
+            stack.ended = True
+
     def wake(self, stack: Stack) -> None:
         """What the stack waits for has come. Nothing happens where it does not wait."""
         if stack.parked:
@@ -426,7 +468,33 @@ class Scheduler:
             usual.goes_on = False
         if recorder is not None:
             recorder.begin(turn)
+        return self._after_risk(turn) if self.at_risk else turn
+
+    def _after_risk(self, turn: Turn) -> Turn:
+        """Who goes on: where a fault was chosen, the stack that it strikes."""
+        if type(turn) is Strike:
+            stack = turn.stack
+            self.pending.remove(stack)
+            stack.struck, stack.number, stack.kind = turn.fault, turn.number, "fault"
+            if self.recorder is not None:
+                self.recorder.makes_possible(stack)
+            self._out_of_risk(stack)
+            self.strikes_left -= 1
+            if not self.strikes_left:
+                for other in list(self.at_risk):
+                    self._out_of_risk(other)
+            return stack
+        if type(turn) is Stack:
+            self._out_of_risk(turn)
         return turn
+
+    def _out_of_risk(self, stack: Stack) -> None:
+        if stack.strikes is not None:
+            self.at_risk.remove(stack)
+            for strike in stack.strikes:
+                if strike in self.pending:
+                    self.pending.remove(strike)
+            stack.strikes = None
 
     def _favoured(self) -> Turn | None:
         """Who is to have a turn because others had all of them lately; None where nobody was passed over."""

@@ -7,6 +7,7 @@ from runtime.context import Environment
 from runtime.history import FlowRunHistory, HistoryStore, StateChange, history_of
 from runtime.runs import FlowRun
 from simulators.clocks import VirtualClock
+from simulators.faults import Faults
 from simulators.identities import SeededIdentities
 from simulators.patches.locks import SimulatedRLock
 from simulators.schedules import Points
@@ -18,6 +19,7 @@ from simulators.threads import SimulatedThreads
 
 #: operations that one run may do; a run that does more goes on for ever, as far as anybody can tell
 STEP_LIMIT = 200_000
+NO_FAULTS = Faults()
 
 
 class Simulation:
@@ -31,14 +33,18 @@ class Simulation:
         store: HistoryStore | None = None,
         limit: int = STEP_LIMIT,
         *,
+        faults: Faults = NO_FAULTS,
         looks_inside: bool = False,
     ) -> None:
         """``looks_inside``: whether points lie in the runtime's own code, also where it holds its locks."""
         self.seed = seed
+        #: what may go wrong
+        self.faults = faults
         self.carriers = carriers(stacks)
         self.scheduler = Scheduler(self.carriers, points, limit)
         self.scheduler.stuck = explain
         self.scheduler.seed = seed
+        self.scheduler.most_strikes = faults.most if faults else 0
         self.identities = SeededIdentities(seed, _kept if store is not None else None)
         self.scheduler.path_of = self.identities.path
         self.histories = Histories()

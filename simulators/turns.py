@@ -73,6 +73,7 @@ class Stack(Turn):
 
     __slots__ = (
         "alarm",
+        "at_mercy_of",
         "carrier",
         "ended",
         "home",
@@ -83,6 +84,8 @@ class Stack(Turn):
         "raising",
         "running",
         "since",
+        "strikes",
+        "struck",
         "thread",
         "waits_for",
         "where",
@@ -110,10 +113,34 @@ class Stack(Turn):
         #: raised in it when it goes on
         self.raising: BaseException | None = None
         self.ended = False
+        #: the worker that it ends with
+        self.at_mercy_of: object = None
+        #: what may strike before it goes on, and what did
+        self.strikes: list[Strike] | None = None
+        self.struck: str | None = None
         #: what ``threading.get_ident()`` is there
         self.ident = 0
         #: what ``threading.current_thread()`` is there
         self.thread: Any = None
+
+
+class Strike(Turn):
+    """A fault that may strike where a stack is about to go on, before it does."""
+
+    __slots__ = ("fault", "stack")
+
+    def __init__(self, stack: Stack, fault: str) -> None:
+        super().__init__(stack.lane, "fault")
+        self.stack = stack
+        self.fault = fault
+        self.number = f"{stack.number}!{fault}"
+        #: where it may strike: the same for all that may strike there, of which one does at most
+        self.resource = "risk", stack.lane.name, stack.number
+
+    @property
+    def process(self) -> str:
+        """Not that of the stack, since it comes in the place of what that would do."""
+        return f"{self.lane.name}@{self.number}"
 
 
 class LoopTurn(Turn):

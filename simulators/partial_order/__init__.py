@@ -1,12 +1,13 @@
 """Executions as partial orders: events, what they touch, and which could have come the other way round."""
 
 from simulators.partial_order.data_races import RaceDetector, Racing, Spot, Where
-from simulators.partial_order.events import ANYTHING, Access, Event, dependent
+from simulators.partial_order.events import ANYTHING, TIME, Access, Event, dependent
 from simulators.partial_order.order import Order, Race
 from simulators.partial_order.wakeup import Branch, Reversal, insert
 
 __all__ = [
     "ANYTHING",
+    "TIME",
     "Access",
     "Branch",
     "Event",

@@ -21,6 +21,8 @@ class _Anything:
         return "ANYTHING"
 
 
+#: Time that goes on, as a process.
+TIME = "time"
 #: The key of an access to all that is in a thing.
 ANYTHING = _Anything()
 
@@ -40,7 +42,7 @@ class Access(NamedTuple):
 class Event:
     """One step of a process: what it touched, and what had to come before it."""
 
-    __slots__ = ("accesses", "after", "causes", "ends", "point", "process", "waits_for")
+    __slots__ = ("accesses", "after", "causes", "ends", "instead", "point", "process", "waits_for")
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class Event:
         after: int = 0,
         waits_for: Hashable = None,
         ends: bool = False,
+        instead: "Sequence[Event]" = (),
     ) -> None:
         self.process = process
         self.point = point
@@ -64,6 +67,8 @@ class Event:
         self.waits_for = waits_for
         #: whether it ended the run: whatever would come after it does not come at all
         self.ends = ends
+        #: faults that could have struck just before it, in its place
+        self.instead = instead
 
     def __repr__(self) -> str:
         return f"<{self.process}@{self.point} {list(self.accesses)}>"

@@ -164,6 +164,9 @@ class SimulatedLock:
         self._locked = False
         self._outside = None
 
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot pickle '_thread.lock' object")  # as of a real one
+
     def __repr__(self) -> str:
         return "a lock"
 

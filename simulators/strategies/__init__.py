@@ -4,6 +4,7 @@ from simulators.strategies.base import Operation, Step, Strategy, Trace
 from simulators.strategies.dpor import DPOR
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
+from simulators.strategies.misfortune import Misfortune
 from simulators.strategies.pct import PCT
 from simulators.strategies.portfolio import Portfolio
 from simulators.strategies.pos import POS
@@ -18,6 +19,7 @@ __all__ = [
     "Divergence",
     "Exhaustive",
     "Fifo",
+    "Misfortune",
     "Operation",
     "Portfolio",
     "RandomWalk",

@@ -119,6 +119,8 @@ class Strategy(ABC):
     hears = False
     #: whether what was woken waits for its turn, and taking what is free is a point, at every level
     fine = False
+    #: whether it chooses faults too, which are operations of the kind ``fault``; else they are drawn for it
+    strikes = False
 
     def begin(self) -> bool:
         """Get ready for another schedule; False where there is none left."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from simulators.exceptions import SimulatorError
-from simulators.partial_order import Branch, Event, Order, Race, Reversal, dependent, insert
+from simulators.partial_order import TIME, Branch, Event, Order, Race, Reversal, dependent, insert
 from simulators.strategies.base import Operation, Strategy, Trace
 
 
@@ -34,6 +34,7 @@ class DPOR(Strategy):
     """
 
     name = "dpor"
+    strikes = True
     hears = True
     fine = True
 
@@ -93,6 +94,11 @@ class DPOR(Strategy):
                 branches = branch.branches
             else:  # it waited for something that nobody knows of
                 self.exhausts = False
+        for fault in event.instead:
+            if fault.process not in node.asleep and all(
+                b.event.process != fault.process for b in node.branches
+            ):
+                node.branches.append(Branch(fault))
         self._spoilt = self._spoilt or event.process in node.asleep
         self._order.add(event)
         asleep = {
@@ -118,6 +124,8 @@ class DPOR(Strategy):
                 self._turn_round(Race(last, event, 0))
 
     def _turn_round(self, race: Race) -> None:
+        if self._order.events[race.first].process == TIME:
+            return  # time passes where nothing else can happen, so nothing can come before that
         node = self._path[race.first]
         reversal = Reversal(self._order, race)
         for event, known in node.asleep.values():

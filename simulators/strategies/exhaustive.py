@@ -16,6 +16,7 @@ class Exhaustive(Strategy):
     """
 
     name = "exhaustive"
+    strikes = True
 
     def __init__(
         self, preemptions: int | None = None, delays: int | None = None, deviations: int | None = None

@@ -9,6 +9,7 @@ class Fifo(Strategy):
     """Who runs goes on until it has to wait; then comes who has waited longest. One schedule."""
 
     name = "fifo"
+    strikes = True
 
     def __init__(self) -> None:
         self._begun = False

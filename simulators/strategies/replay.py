@@ -31,6 +31,7 @@ class Replay(Strategy):
     """
 
     name = "replay"
+    strikes = True
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from runtime import flow, task
+from runtime import flow, get_run_context, task
 from simulators import FailureFound, access, check, explore, replay
 from simulators.strategies import DPOR, Exhaustive
 from tests.simulators.partial_order.machine import kinds
@@ -253,3 +253,20 @@ def test_nothing_is_complete_where_a_limit_cut_it_off():
 
     assert not few.complete
     assert not short.complete
+
+
+def test_retries_that_wait_for_their_time_are_one_trace():
+    @task(retries=1, retry_delay_seconds=3)
+    def fail_first(n):
+        if get_run_context().attempt == 1:
+            raise ValueError
+        return n
+
+    @flow
+    def retries():
+        return sum(future.result() for future in fail_first.map([1, 2]))
+
+    exploration = explore(retries, strategy="dpor", points="declared")
+
+    assert exploration.complete
+    assert exploration.outcomes == {3: 1}
