@@ -4,6 +4,9 @@ from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
+#: Seconds in which workers may still report to a driver that has left.
+LAST_WORDS_WITHIN = 10
+
 
 class OneAttempt(SchedulerPlugin):
     """Keeps the scheduler from running again what belongs to one driver. All else it leaves alone.
@@ -45,12 +48,13 @@ class OneAttempt(SchedulerPlugin):
         """The driver has left, or was killed: so do we, and nothing of it stays."""
         if client == self._client:
             scheduler.plugins.pop(self.name, None)
-            topics = scheduler._broker._topics
-            for name in [name for name in topics if self._topic in name]:  # Dask keeps one for each variable
-                del topics[name]
-            variables = scheduler.extensions["variables"].variables
-            for name in [name for name in variables if name.startswith(self._topic)]:
-                del variables[name]
+            self._clear(scheduler)
+            # a worker that has not heard of it may have had something to say
+            scheduler.loop.call_later(LAST_WORDS_WITHIN, self._clear, scheduler)
+
+    def _clear(self, scheduler: Any) -> None:
+        scheduler._broker._topics.pop(self._topic, None)
+        scheduler.task_metadata.pop(self._topic, None)
 
     def _is_ours(self, key: Any) -> bool:
         return isinstance(key, str) and self._token in key

@@ -13,11 +13,12 @@ and sent again with what is right by then.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from contextvars import Context
 from itertools import groupby
+from math import inf
 from threading import Lock
 from time import monotonic
 from typing import Any, cast
@@ -25,89 +26,26 @@ from weakref import WeakSet
 
 from dask import config
 from dask._task_spec import Alias
-from distributed import KilledWorker, Variable
 
 from runtime.envelope import Attempt
 from runtime.exceptions import CrashedRun, WouldDeadlock
 from runtime.futures import PrefectFuture
 from runtime.lifecycle import Lost, Refused, describe
 from runtime.logging import ENGINE
-from runtime.remote import Message, PackedCall, Parcel, RemoteResult, hear
+from runtime.remote import Message, Parcel, RemoteResult, hear
 from runtime.remote.messages import STARTED
 from runtime.runs import TaskRun
 from runtime.task_runners.dask.deaths import Deaths
-from runtime.task_runners.dask.worker import run_attempt, stop_attempt, variable_name
+from runtime.task_runners.dask.sent import Sent
+from runtime.task_runners.dask.watching import LOOK_INTERVAL, Watch
+from runtime.task_runners.dask.worker import run_attempt, stop_attempt
 
-#: Seconds between two looks at whether scheduler and workers are still there.
-LOOK_INTERVAL = 0.1
-#: Seconds that a scheduler may be silent for.
-SCHEDULER_PATIENCE = 5.0
-#: Seconds between the end of a task on the cluster and the report of it, at most.
-REPORT_PATIENCE = 5.0
-#: Seconds until a dead worker's nanny says how it died.
-CAUSE_WITHIN = 1.0
+#: Seconds in which the scheduler has to take a task's code.
+LEAVE_WITHIN = 60.0
+#: Seconds for those who are told to stop, before the flow run leaves the cluster.
+END_WITHIN = 5.0
 #: Bytes of calls that go into one graph.
 BATCH_BYTES = 4_000_000
-
-
-class Sent:
-    """One attempt on the cluster."""
-
-    __slots__ = (
-        "annotations",
-        "attempt",
-        "call",
-        "confirmed",
-        "finished_at",
-        "future",
-        "has_value",
-        "id",
-        "is_erring",
-        "kept_back",
-        "key",
-        "sent_again",
-        "task_run",
-        "upstream",
-        "worker",
-    )
-
-    def __init__(
-        self,
-        id: str,  # noqa: A002 - the word for it
-        attempt: Attempt,
-        packed: PackedCall,
-        annotations: dict[str, Any],
-        *,
-        confirmed: bool,
-    ) -> None:
-        self.id = id
-        #: Dask's name for it: the id, unless it had to be sent again
-        self.key = id
-        #: None once it has ended
-        self.attempt: Attempt | None = attempt
-        self.task_run = attempt.task_run
-        self.call = packed.body
-        #: what it needs, kept on the cluster until it has ended
-        self.upstream: list[Sent] = packed.upstream
-        self.annotations = annotations
-        #: whether the engine has asked for it
-        self.confirmed = confirmed
-        self.kept_back: list[Message] = []
-        #: Dask's future; its value stays on the cluster for as long as this exists
-        self.future: Any = None
-        self.worker: str | None = None
-        #: whether its value lies on the cluster
-        self.has_value = False
-        self.sent_again = False
-        #: whether it is being found out what went wrong
-        self.is_erring = False
-        #: when the cluster was first seen to be done with it
-        self.finished_at: float | None = None
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether the cluster has given it up."""
-        return self.future is not None and self.future.status in _DEAD
 
 
 class DaskResult(RemoteResult):
@@ -132,29 +70,27 @@ class Traffic:
         self.client = client
         self.token = token
         self.topic = f"flows-{token}"
-        #: where the scheduler is, for messages
-        self._address = address
-        self._deaths = deaths
+        self._watch = Watch(self, client, address, deaths)
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop
         # nothing of the submitter's context may be seen here, such as its annotations
         self._context = Context()
         self._lock = Lock()
         self._queue: deque[Sent] = deque()
         self._flush_planned = False
-        self._under_way: dict[str, Sent] = {}
+        self._attempts: dict[str, Sent] = {}
         self._latest: dict[TaskRun, Sent] = {}
-        self._parcels: dict[str, Any] = {}
+        #: keys of those that are with the scheduler, or on their way there
+        self._parcels: set[str] = set()
+        #: how many are on their way
+        self._leaving = 0
         self._results: WeakSet[DaskResult] = WeakSet()
         self._chores: set[asyncio.Future[Any]] = set()
         self._number = 0
-        self._silent_since: float | None = None
-        #: why nothing can be sent any more
-        self._gone: str | None = None
 
     def begin(self) -> None:
         """Listen to workers, and look after what is under way."""
         self.client.subscribe_topic(self.topic, self._heard)
-        self._on_loop(lambda: self._start(self._look_after()))
+        self._on_loop(self._watch.begin)
 
     def next_id(self, attempt: Attempt) -> str:
         """A name that no other attempt has, on a cluster that serves many drivers."""
@@ -170,9 +106,10 @@ class Traffic:
         with self._lock:
             for parcel in parcels:
                 if parcel.key not in self._parcels:
-                    self._parcels[parcel.key] = None
-                    self._on_loop(self._leave, parcel)
-            self._under_way[sent.id] = sent
+                    self._parcels.add(parcel.key)
+                    self._leaving += 1
+                    self._on_loop(self._start, self._leave, parcel)
+            self._attempts[sent.id] = sent
             self._latest[sent.task_run] = sent
             self._queue.append(sent)
             if self._flush_planned:
@@ -186,7 +123,7 @@ class Traffic:
 
     def withdraw(self, sent: Sent) -> None:
         """End an attempt, wherever it is. What it still reports, if it runs, is heard."""
-        self._on_loop(lambda: self._start(self._withdraw(sent)))
+        self._on_loop(self._start, self._withdraw, sent)
 
     def sent_for(self, future: "PrefectFuture[Any]") -> Sent | None:
         """The attempt that makes, or made, the result of an upstream run; None where it is not ours."""
@@ -213,47 +150,78 @@ class Traffic:
         if future is None or self._loop.is_closed():
             raise CrashedRun(f"The result of task run '{sent.task_run.name}' went with its cluster.")
         got = asyncio.run_coroutine_threadsafe(self._gather([future]), self._loop)
-        while True:
-            try:
-                return got.result(timeout=LOOK_INTERVAL)[0]
-            except TimeoutError:
-                if got.done() or self._gone is not None or self.client.status == "closed":
-                    got.cancel()
-                    raise _lost_result(sent, self._gone or "The cluster is closed.") from None
-            except Exception as error:  # a value that cannot be read here may raise anything, too
-                if sent.is_dead:
-                    raise _lost_result(sent, describe(error)) from error
-                raise
+        if not self._comes(got):
+            raise _lost_result(sent, self._watch.gone or "The cluster is closed.")
+        try:
+            return got.result()[0]
+        except Exception as error:  # a value that cannot be read here may raise anything, too
+            if sent.is_dead:
+                raise _lost_result(sent, describe(error)) from error
+            raise
 
     def keep_results(self, within: float) -> None:
         """Fetch what anybody still refers to: the cluster is about to go."""
         wanted = [result for result in self._results if not result.is_here]
-        if wanted and self._gone is None:
+        if wanted and self._watch.gone is None:
             futures = [result.sent.future for result in wanted]
             got = asyncio.run_coroutine_threadsafe(self._gather(futures, errors="skip"), self._loop)
-            values = self._awaited(got, within)
-            for result, value in zip(wanted, values or [], strict=values is not None):
-                if value is not _MISSING:
-                    result.keep(value)
+            if self._comes(got, within):
+                for result, value in zip(wanted, got.result(), strict=True):
+                    if value is not _MISSING:
+                        result.keep(value)
 
-    def _awaited(self, got: "Future[list[Any]]", within: float) -> list[Any] | None:
-        """What the loop finds; None where the scheduler is gone, or takes too long."""
+    def _comes(self, got: "Future[list[Any]]", within: float = inf) -> bool:
+        """Wait for what the loop finds. False where the scheduler is gone, or that takes too long."""
         until = monotonic() + within
-        while monotonic() < until and self._gone is None:
-            with suppress(TimeoutError):
-                return got.result(timeout=LOOK_INTERVAL)
-        got.cancel()
-        return None
+        while not wait([got], LOOK_INTERVAL).done:
+            if self._watch.gone is not None or self.client.status == "closed" or monotonic() > until:
+                got.cancel()
+                return False
+        return True
 
     async def end(self) -> None:
         """Leave the scheduler as it was; called on the loop."""
+        self._watch.end()
+        if self._watch.gone is None:
+            with suppress(Exception):  # what cannot be put in order now goes with the cluster
+                async with asyncio.timeout(END_WITHIN):
+                    # those who are told to stop still hold slots that others want
+                    await asyncio.gather(*self._chores, return_exceptions=True)
+                    await self.client.scheduler.set_metadata(keys=[self.topic], value=None)
         for chore in list(self._chores):
             chore.cancel()
-        for variable in self._parcels.values():
-            if variable is not None:
-                variable.delete()
         with suppress(ValueError):
             self.client.unsubscribe_topic(self.topic)
+
+    # What becomes of attempts; called on the loop
+
+    def under_way(self) -> list[Sent]:
+        """The attempts that have not ended, the oldest first."""
+        return list(self._attempts.values())
+
+    def lost(self, sent: Sent, why: str) -> None:
+        """Nothing will come of the attempt any more."""
+        attempt = sent.attempt
+        self._ended(sent)
+        if attempt is not None and sent.confirmed:
+            attempt.report(Lost(attempt.number, why))
+
+    def refused(self, sent: Sent, error: BaseException) -> None:
+        """The cluster could not make the attempt."""
+        attempt = sent.attempt
+        self._ended(sent)
+        if attempt is not None and sent.confirmed:
+            message = f"Dask could not run the task: {describe(error)}"
+            attempt.report(Refused(attempt.number, message, error))
+
+    def send_again(self, sent: Sent) -> None:
+        """The cluster has dropped the attempt before it began."""
+        sent.sent_again = True
+        sent.key = f"{sent.id}-again"
+        sent.future = None
+        with self._lock:
+            self._queue.append(sent)
+        self._flush()
 
     # On the loop
 
@@ -263,21 +231,36 @@ class Traffic:
         else:
             self._loop.call_soon_threadsafe(do, *args, context=self._context)
 
-    def _start(self, awaitable: Awaitable[Any]) -> None:
-        chore = asyncio.ensure_future(awaitable)
+    def _start(self, do: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        chore = asyncio.ensure_future(do(*args))
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
 
-    def _leave(self, parcel: Parcel) -> None:
-        """Leave a parcel with the scheduler, where workers ask for it."""
-        self._parcels[parcel.key] = variable = _variable(variable_name(self.topic, parcel.key), self.client)
-        self._start(variable.set(parcel.body))
+    async def _leave(self, parcel: Parcel) -> None:
+        """Leave a parcel with the scheduler. Calls are held back meanwhile: no worker has to wait for it."""
+        unsent: deque[Sent] = deque()
+        problem: Exception | None = None
+        try:
+            async with asyncio.timeout(LEAVE_WITHIN):
+                await self.client.scheduler.set_metadata(keys=[self.topic, parcel.key], value=parcel.body)
+        except Exception as error:  # whatever a scheduler, or the way there, may raise
+            problem = error
+        with self._lock:
+            self._leaving -= 1
+            if problem is not None:
+                self._parcels.discard(parcel.key)
+                unsent, self._queue = self._queue, unsent
+        for sent in unsent:
+            self.refused(sent, cast("Exception", problem))
+        self._flush()
 
     def _flush(self) -> None:
         """Send what has gathered, in order, as few graphs."""
         with self._lock:
-            queue, self._queue = self._queue, deque()
             self._flush_planned = False
+            if self._leaving:
+                return
+            queue, self._queue = self._queue, deque()
         for annotations, group in groupby(queue, key=lambda sent: sent.annotations):
             batch: list[Sent] = []
             size = 0
@@ -291,10 +274,10 @@ class Traffic:
                 self._send_batch(batch, annotations)
 
     def _send_batch(self, batch: list[Sent], annotations: dict[str, Any]) -> None:
-        batch = [sent for sent in batch if sent.id in self._under_way]
-        if self._gone is not None or not batch:
+        batch = [sent for sent in batch if sent.id in self._attempts]
+        if self._watch.gone is not None or not batch:
             for sent in batch:
-                self._lost(sent, self._gone or "")
+                self.lost(sent, self._watch.gone or "")
             return
         try:
             with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
@@ -310,14 +293,14 @@ class Traffic:
                 )
         except Exception as error:  # Dask may raise anything, such as for a worker that it does not know
             for sent in batch:
-                self._refused(sent, error)
+                self.refused(sent, error)
             return
         for sent, future in zip(batch, futures, strict=True):
             sent.future = future
 
     def _heard(self, event: tuple[float, list[tuple[str, str, str, bytes]]]) -> None:
         for name, kind, worker, body in event[1]:
-            sent = self._under_way.get(name)
+            sent = self._attempts.get(name)
             if sent is not None:
                 self._hear(sent, Message(kind, worker, body))
 
@@ -350,7 +333,7 @@ class Traffic:
 
     def _ended(self, sent: Sent) -> None:
         """Nothing more is to be heard of an attempt."""
-        self._under_way.pop(sent.id, None)
+        self._attempts.pop(sent.id, None)
         if self._latest.get(sent.task_run) is sent:
             del self._latest[sent.task_run]
         sent.attempt = None
@@ -361,7 +344,7 @@ class Traffic:
 
     def _confirm(self, sent: Sent, otherwise: Callable[[], None]) -> None:
         if sent.attempt is None or sent.is_dead or not all(upstream.has_value for upstream in sent.upstream):
-            self._start(self._withdraw(sent))
+            self._start(self._withdraw, sent)
             otherwise()
             return
         sent.confirmed = True
@@ -389,8 +372,8 @@ class Traffic:
         )
         ENGINE.warning("Task run '%s': %s", sent.task_run.name, message)
         sent.worker = worker
-        self._lost(sent, message)
-        self._start(self._stop(sent.id, worker))
+        self.lost(sent, message)
+        self._start(self._stop, sent.id, worker)
 
     async def _stop(self, id: str, worker: str) -> None:  # noqa: A002 - the word for it
         await self.client.run(stop_attempt, id, self.topic, workers=[worker], on_error="ignore")
@@ -406,99 +389,9 @@ class Traffic:
                 values.append(_MISSING)
         return values
 
-    async def _look_after(self) -> None:
-        """See to it that nobody waits for what cannot come."""
-        loop = self._loop
-        while True:
-            began = loop.time()
-            if self._scheduler_is_gone(began):
-                for sent in list(self._under_way.values()):
-                    self._lost(sent, self._gone or "")
-            else:
-                self._deaths.look()
-                for sent in list(self._under_way.values()):
-                    if sent.future is not None:
-                        self._check(sent, sent.future, began)
-            await asyncio.sleep(max(LOOK_INTERVAL, 20 * (loop.time() - began)))
-
-    def _scheduler_is_gone(self, now: float) -> bool:
-        if self._gone is not None:
-            return True
-        status = self.client.status
-        if status == "running":
-            self._silent_since = None
-            return False
-        if self._silent_since is None:
-            self._silent_since = now
-        if status != "closed" and now - self._silent_since < SCHEDULER_PATIENCE:
-            return False
-        self._gone = f"The Dask scheduler at {self._address} cannot be reached any more."
-        return True
-
-    def _check(self, sent: Sent, future: Any, now: float) -> None:
-        status = future.status
-        if status == "pending":
-            return
-        if status == "finished":
-            if sent.finished_at is None:
-                sent.finished_at = now
-            elif now - sent.finished_at > REPORT_PATIENCE and sent.confirmed:
-                self._lost(sent, "The task ended, but the report of its outcome did not arrive.")
-        elif not sent.confirmed:
-            return  # whoever asks for it will find that it cannot be used
-        elif status == "error":
-            if not sent.is_erring:
-                sent.is_erring = True
-                self._start(self._errs(sent, future))
-        elif lost := [upstream for upstream in sent.upstream if upstream.is_dead]:
-            self._lost(
-                sent, f"The result of its upstream run '{lost[0].task_run.name}' was lost with its worker."
-            )
-        elif not sent.sent_again:  # another call of its batch had lost its upstream; Dask forgets all of them
-            sent.sent_again = True
-            sent.key = f"{sent.id}-again"
-            sent.future = None
-            with self._lock:
-                self._queue.append(sent)
-            self._flush()
-        else:
-            self._lost(sent, "The cluster has forgotten the task.")
-
-    async def _errs(self, sent: Sent, future: Any) -> None:
-        error = await future.exception()
-        if isinstance(error, KilledWorker):
-            worker = error.last_worker.address
-            self._lost(sent, f"The worker {worker} died while it had the task. {await self._cause(worker)}")
-        else:
-            self._refused(sent, error)
-
-    async def _cause(self, worker: str) -> str:
-        """Why a worker died. The scheduler may be told before its nanny has noticed."""
-        until = self._loop.time() + CAUSE_WITHIN
-        while self._deaths.are_known and self._loop.time() < until:
-            if cause := self._deaths.cause(worker):
-                return cause
-            await asyncio.sleep(0.01)
-        return "Its process was killed, ran out of memory or left by itself; the worker's log says which."
-
-    def _lost(self, sent: Sent, message: str) -> None:
-        attempt = sent.attempt
-        self._ended(sent)
-        if attempt is not None and sent.confirmed:
-            attempt.report(Lost(attempt.number, message))
-
-    def _refused(self, sent: Sent, error: BaseException) -> None:
-        attempt = sent.attempt
-        self._ended(sent)
-        if attempt is not None and sent.confirmed:
-            message = f"Dask could not run the task: {describe(error)}"
-            attempt.report(Refused(attempt.number, message, error))
-
 
 def _lost_result(sent: Sent, why: str) -> CrashedRun:
     return CrashedRun(f"The result of task run '{sent.task_run.name}' was lost. {why}")
 
 
-_DEAD = frozenset({"lost", "cancelled", "error"})
 _MISSING = object()
-_variable = cast("Any", Variable)  # its annotations are incomplete

@@ -17,6 +17,8 @@ from runtime.remote.messages import NOT_LAST, STARTED, STOPPED
 
 _LOG = logging.getLogger("flows.worker")
 
+#: Said of a task that is to be executing, without a thread that does it.
+STRANDED = "stranded"
 #: Seconds before a message leaves, along with those that follow. Dask sends what comes first at once and
 #: holds back the rest for as long: sent at once, a report would hold back the end of the task itself.
 EVENT_DELAY = 0.002
@@ -26,7 +28,7 @@ EVENT_INTERVAL = 0.01
 MESSAGES_AT_ONCE = 500
 #: Seconds until a stopped attempt is left behind, where it sits in a call that nothing interrupts.
 STOP_WITHIN = 0.5
-#: Seconds to wait for a task's code, which the driver sends before the first call that needs it.
+#: Seconds in which the scheduler has to answer where it is asked for a task's code.
 CODE_WITHIN = 60
 
 
@@ -60,6 +62,17 @@ async def stop_attempt(id: str, topic: str, dask_worker: Worker) -> None:  # noq
         await asyncio.sleep(0.01)
 
 
+async def states(keys: list[str], dask_worker: Worker) -> dict[str, str]:
+    """What this worker is at with those of the tasks that it has, in Dask's words, and :data:`STRANDED`."""
+    known = dask_worker.state.tasks
+    found = {key: known[key].state for key in keys if key in known}
+    running = set(dask_worker.active_threads.values())
+    return {
+        key: STRANDED if state == "executing" and key not in running else state
+        for key, state in found.items()
+    }
+
+
 class Channel:
     """From one worker to the driver of one flow run, in order. Called from any thread."""
 
@@ -88,10 +101,10 @@ class Channel:
 
     async def _ask(self, key: str) -> bytes:
         scheduler: Any = self._worker.scheduler
-        variable = await scheduler.variable_get(
-            name=variable_name(self._topic, key), client=self._worker.id, timeout=CODE_WITHIN
-        )
-        return variable["value"]
+        body = await scheduler.get_metadata(keys=[self._topic, key], default=None)
+        if body is None:
+            raise LookupError("the flow run that it belongs to has left the cluster")
+        return body
 
     def _plan(self) -> None:
         if len(self._messages) < MESSAGES_AT_ONCE:
@@ -110,11 +123,6 @@ class Channel:
             # the end of an attempt repeats that it started
             told = [each for each in messages if each[1] != STARTED or each[0] not in ended]
             self._worker.log_event(self._topic, told)
-
-
-def variable_name(topic: str, key: str) -> str:
-    """Where the scheduler keeps a parcel."""
-    return f"{topic}-{key}"
 
 
 class _Place(NamedTuple):

@@ -261,6 +261,19 @@ def test_a_timeout_frees_the_slot(one_slot, how):
     assert after.result() == 2
 
 
+def test_a_flow_run_stays_until_the_slots_of_what_it_cancelled_are_free(threads, ledger, gate):
+    @flow(task_runner=DaskTaskRunner(cluster=threads))
+    def changes_its_mind():
+        future = waits.submit(ledger, gate)
+        until(lambda: ledger.lines)
+        future.cancel()
+
+    changes_its_mind(return_state=True)
+
+    until(lambda: not any(worker.state.executing for worker in threads.workers.values()), limit=20)
+    assert not gate.is_open
+
+
 @pytest.mark.parametrize("how", [nap, busy], ids=["in C", "in Python"])
 def test_cancelling_a_running_task_frees_the_slot(one_slot, how):
     def submit():

@@ -19,7 +19,8 @@ from runtime.engine.scopes import FlowRunScope
 from runtime.envelope import Attempt
 from runtime.futures import PrefectFuture
 from runtime.task_runners import DaskTaskRunner
-from runtime.task_runners.dask.traffic import DaskResult, Sent, Traffic
+from runtime.task_runners.dask.sent import Sent
+from runtime.task_runners.dask.traffic import DaskResult, Traffic
 from runtime.task_runners.dask.worker import Channel
 from tests.runtime.task_runners.dask.test_faults import until
 
@@ -119,7 +120,7 @@ def left_of(scheduler):
     return {
         "plugins": len(scheduler.plugins),
         "clients": len(scheduler.clients),
-        "variables": len(scheduler.extensions["variables"].variables),
+        "parcels": len(scheduler.task_metadata),
         "topics": len([topic for topic in scheduler._broker._topics if "flows-" in topic]),
         "groups": len(scheduler.task_groups),
         "prefixes": len(scheduler.task_prefixes),

@@ -17,6 +17,7 @@ from runtime.exceptions import MissingContext, WouldDeadlock
 from runtime.settings import temporary_settings
 from runtime.task_runners import DaskTaskRunner, get_async_dask_client, get_dask_client
 from runtime.task_runners.dask.clusters import check_address
+from tests.runtime.task_runners.dask.conftest import expected_time
 from tests.runtime.task_runners.dask.test_faults import until
 
 THREADS = {"processes": False, "n_workers": 1, "threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
@@ -262,20 +263,61 @@ def test_code_travels_once(threads, recorder):
     assert max(told["bytes"] for told in recorder.seen.values()) < 5_000
 
 
+def test_no_call_leaves_before_the_code_that_it_needs(threads, monkeypatch):
+    handlers = threads.scheduler.handlers
+    take = handlers["set_metadata"]
+
+    async def take_slowly(**told):
+        await asyncio.sleep(0.2)
+        return take(**told)
+
+    monkeypatch.setitem(handlers, "set_metadata", take_slowly)
+
+    assert adding(DaskTaskRunner(cluster=threads))() == 2
+
+
+def ours(names):
+    return [name for name in names if name.startswith("flows-")]
+
+
+class Forgetful(SchedulerPlugin):
+    """Takes the code away before a worker can ask for it, as a driver does that leaves."""
+
+    name = "forgetful"
+
+    def update_graph(self, scheduler, **told):
+        for name in ours(scheduler.task_metadata):
+            del scheduler.task_metadata[name]
+
+
+def test_a_call_whose_flow_run_has_left_the_cluster_ends_at_once(threads):
+    @flow(task_runner=DaskTaskRunner(cluster=threads))
+    def adds():
+        return 0, add.submit(1).wait()
+
+    threads.scheduler.add_plugin(Forgetful())
+    try:
+        with expected_time(30):
+            _, state = adds()
+    finally:
+        threads.scheduler.remove_plugin("forgetful")
+
+    assert "has left the cluster" in state.message
+
+
 def test_a_cluster_that_was_there_is_left_as_it_was(threads):
     scheduler = threads.scheduler
     until(lambda: not scheduler.tasks)
-    before = set(scheduler.plugins), set(scheduler.clients), set(scheduler.extensions["variables"].variables)
+    before = set(scheduler.plugins), set(scheduler.clients)
 
     for _ in range(5):
         adding(DaskTaskRunner(cluster=threads))()
         adding(DaskTaskRunner(address=threads.scheduler_address))()
     gc.collect()
 
-    until(lambda: not scheduler.tasks and not any(name.startswith("flows-") for name in scheduler.plugins))
-    after = set(scheduler.plugins), set(scheduler.clients), set(scheduler.extensions["variables"].variables)
-    assert after == before
-    assert [topic for topic in scheduler._broker._topics if topic.startswith("flows-")] == []
+    until(lambda: not scheduler.tasks and not ours(scheduler.plugins))
+    assert (set(scheduler.plugins), set(scheduler.clients)) == before
+    until(lambda: not ours(scheduler.task_metadata) and not ours(scheduler._broker._topics))
 
 
 def test_results_outlive_the_cluster():
