@@ -12,10 +12,9 @@ from distributed import Client
 from runtime.envelope import Attempt
 from runtime.exceptions import CrashedRun
 from runtime.futures import PrefectFuture
-from runtime.lifecycle import Lost, Refused, describe
+from runtime.lifecycle import Lost
 from runtime.logging import ENGINE
 from runtime.remote import Packer
-from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.dask.clusters import (
     check_address,
     cluster_class,
@@ -25,7 +24,9 @@ from runtime.task_runners.dask.clusters import (
 )
 from runtime.task_runners.dask.deaths import watched
 from runtime.task_runners.dask.scheduler import OneAttempt
-from runtime.task_runners.dask.traffic import Sent, Traffic
+from runtime.task_runners.dask.sent import Sent
+from runtime.task_runners.dask.traffic import Traffic
+from runtime.task_runners.sending import SendingTaskRunner
 
 #: Seconds in which results that are still referred to are fetched from a cluster that is about to go.
 KEEP_WITHIN = 60
@@ -33,7 +34,7 @@ KEEP_WITHIN = 60
 _ANNOTATIONS = ("priority", "resources", "workers", "allow_other_workers")
 
 
-class DaskTaskRunner(BaseTaskRunner):
+class DaskTaskRunner(SendingTaskRunner):
     """Runs tasks on Dask.
 
     Without arguments it starts a cluster of worker processes on this machine for each flow run; scripts
@@ -71,13 +72,6 @@ class DaskTaskRunner(BaseTaskRunner):
             performance_report_path=performance_report_path,
         )
         self._client: Client | None = None
-
-    foresees = True
-
-    @property
-    def concurrency_type(self) -> TaskConcurrencyType:
-        """Parallel."""
-        return TaskConcurrencyType.PARALLEL
 
     @property
     def client(self) -> Client:
@@ -125,51 +119,8 @@ class DaskTaskRunner(BaseTaskRunner):
             finally:
                 self._client = None
 
-    def submit(self, attempt: Attempt) -> None:
+    def send(self, attempt: Attempt, *, confirmed: bool) -> None:
         """Send the attempt to the scheduler. Raises ``NotSerializable`` where it cannot travel."""
-        _ = self.environment  # raises where the runner is not started
-        ahead: Sent | None = attempt.handle
-        if ahead is not None:
-            self._traffic.confirm(ahead, lambda: self._send_after_all(attempt))
-        else:
-            self._send(attempt, confirmed=True)
-
-    def foresee(self, attempt: Attempt) -> None:
-        """Send the attempt along with its upstream, where all of that is under way on this cluster."""
-        try:
-            self._send(attempt, confirmed=False)
-        except Exception:
-            return  # it is sent, or refused, when its time has come; or never, where its upstream failed
-
-    def stop(self, attempt: Attempt) -> None:
-        """End the attempt: on its way, in the scheduler, or on its worker."""
-        sent: Sent | None = attempt.handle
-        if sent is not None:
-            self._traffic.withdraw(sent)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DaskTaskRunner) and self._portable() == other._portable()
-
-    __hash__ = BaseTaskRunner.__hash__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self._portable())
-
-    def _portable(self) -> dict[str, Any]:
-        """The settings as another process can use them: a cluster is known by its address there."""
-        cluster = self._settings["cluster"]
-        if cluster is None:
-            return self._settings
-        return {**self._settings, "cluster": None, "address": cluster.scheduler_address}
-
-    def _send_after_all(self, attempt: Attempt) -> None:
-        try:
-            self._send(attempt, confirmed=True)
-        except Exception as error:  # what submit() would have raised
-            message = f"The task runner could not take the task run: {describe(error)}"
-            attempt.report(Refused(attempt.number, message, error))
-
-    def _send(self, attempt: Attempt, *, confirmed: bool) -> None:
         traffic = self._traffic
 
         def refer(future: "PrefectFuture[Any]") -> Sent | None:
@@ -189,6 +140,31 @@ class DaskTaskRunner(BaseTaskRunner):
             return
         sent = Sent(id, attempt, packed, _annotations(attempt), confirmed=confirmed)
         traffic.send(sent, (packed.definition, packed.surroundings))
+
+    def confirm(self, handle: Sent, otherwise: Callable[[], None]) -> None:
+        """Let it count that the attempt was sent, or call ``otherwise``."""
+        self._traffic.confirm(handle, otherwise)
+
+    def stop(self, attempt: Attempt) -> None:
+        """End the attempt: on its way, in the scheduler, or on its worker."""
+        sent: Sent | None = attempt.handle
+        if sent is not None:
+            self._traffic.withdraw(sent)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DaskTaskRunner) and self._portable() == other._portable()
+
+    __hash__ = SendingTaskRunner.__hash__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self._portable())
+
+    def _portable(self) -> dict[str, Any]:
+        """The settings as another process can use them: a cluster is known by its address there."""
+        cluster = self._settings["cluster"]
+        if cluster is None:
+            return self._settings
+        return {**self._settings, "cluster": None, "address": cluster.scheduler_address}
 
 
 def _rebuild(kind: type[DaskTaskRunner], settings: dict[str, Any]) -> DaskTaskRunner:

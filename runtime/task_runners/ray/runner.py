@@ -1,25 +1,24 @@
 """Runs tasks on Ray: one remote call for an attempt, and results that stay where they are."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from functools import partial
 from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from runtime.envelope import Attempt
 from runtime.futures import PrefectFuture
-from runtime.lifecycle import Lost, Refused, describe
+from runtime.lifecycle import Lost
 from runtime.remote import Packer, Parcel, RemoteResult
-from runtime.task_runners.base import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.ray.flights import Flight
 from runtime.task_runners.ray.options import options_in
 from runtime.task_runners.ray.results import RayResult
 from runtime.task_runners.ray.sharing import join, leave
 from runtime.task_runners.ray.worker import BOTH, VALUE, pack_call, remote_function
+from runtime.task_runners.sending import SendingTaskRunner
 
 
-class RayTaskRunner(BaseTaskRunner):
+class RayTaskRunner(SendingTaskRunner):
     """Runs tasks in parallel on Ray.
 
     Where this process is connected to a Ray, that one is used and left as it is. Otherwise the runner
@@ -39,11 +38,6 @@ class RayTaskRunner(BaseTaskRunner):
         self._address = address
         self._init_kwargs = dict(init_kwargs or {})
 
-    @property
-    def concurrency_type(self) -> TaskConcurrencyType:
-        """Parallel."""
-        return TaskConcurrencyType.PARALLEL
-
     def open(self) -> None:
         """Start Ray, connect to it, or find it."""
         self._packer = Packer()
@@ -56,23 +50,9 @@ class RayTaskRunner(BaseTaskRunner):
         """Bring home the results that somebody may still ask for, and end what :meth:`open` started."""
         self._opened.close()
 
-    foresees = True
-
-    def submit(self, attempt: Attempt) -> None:
-        """Hand the attempt to Ray."""
-        _ = self.environment  # raises where the runner is not started
-        ahead: Flight | None = attempt.handle
-        if ahead is not None:
-            self._flights.confirm(ahead, partial(self._send_after_all, attempt))
-        else:
-            self._send(attempt, confirmed=True)
-
-    def foresee(self, attempt: Attempt) -> None:
-        """Hand the attempt to Ray along with its upstream, where all of that is under way there."""
-        try:
-            self._send(attempt, confirmed=False)
-        except Exception:
-            return  # it is sent, or refused, when its time has come; or never, where its upstream failed
+    def confirm(self, handle: Flight, otherwise: Callable[[], None]) -> None:
+        """Let it count that the attempt was handed over, or call ``otherwise``."""
+        self._flights.confirm(handle, otherwise)
 
     def stop(self, attempt: Attempt) -> None:
         """Interrupt the attempt; end its worker where that does not help."""
@@ -80,14 +60,8 @@ class RayTaskRunner(BaseTaskRunner):
         if flight is not None and self._flights.instance.lost is None:
             self._flights.cancel(flight)
 
-    def _send_after_all(self, attempt: Attempt) -> None:
-        try:
-            self._send(attempt, confirmed=True)
-        except Exception as error:  # what submit() would have raised
-            message = f"The task runner could not take the task run: {describe(error)}"
-            attempt.report(Refused(attempt.number, message, error))
-
-    def _send(self, attempt: Attempt, *, confirmed: bool) -> None:
+    def send(self, attempt: Attempt, *, confirmed: bool) -> None:
+        """Hand the attempt to Ray. Raises ``NotSerializable`` where it cannot travel."""
         flights = self._flights
         if flights.instance.lost is not None:
             if confirmed:
@@ -118,8 +92,6 @@ class RayTaskRunner(BaseTaskRunner):
             raise
         flights.add(flight)
         attempt.handle = flight
-        if attempt.stopping:  # since before there was anything to stop
-            flights.cancel(flight)
 
     def _function(self, definition: Parcel, name: str) -> Any:
         shown = self._flights.instance.shows_tasks

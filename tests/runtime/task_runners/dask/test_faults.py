@@ -261,6 +261,37 @@ def test_a_timeout_frees_the_slot(one_slot, how):
     assert after.result() == 2
 
 
+class CancelsOnTheWay:
+    """An argument that has its task run cancelled while it is packed."""
+
+    future = None
+
+    def __reduce__(self):
+        if self.future is None:
+            raise ValueError("not yet")
+        self.future.cancel()
+        return int, ()
+
+
+def test_a_task_that_is_cancelled_while_it_is_sent_is_stopped(threads, ledger, gate):
+    @task
+    def waits_for_ever(before, argument):
+        while True:
+            time.sleep(0.01)
+
+    def submit():
+        argument = CancelsOnTheWay()
+        future = waits_for_ever.submit(waits.submit(ledger, gate), argument)
+        argument.future = future
+        gate.open()
+        return [future]
+
+    with expected_time(15):
+        (state,) = states_of(DaskTaskRunner(cluster=threads), submit)
+
+    assert state.is_cancelled()
+
+
 def test_a_flow_run_stays_until_the_slots_of_what_it_cancelled_are_free(threads, ledger, gate):
     @flow(task_runner=DaskTaskRunner(cluster=threads))
     def changes_its_mind():
