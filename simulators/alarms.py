@@ -36,8 +36,7 @@ class Alarms:
 
     def set(self, moment: float, turn: Turn) -> Alarm:
         """Let ``turn`` come at that moment."""
-        # On a grid that floats keep exactly, so that nobody wakes a hair too early by his own clock.
-        moment = ceil(moment * _TICKS) / _TICKS
+        moment = on_grid(moment)
         alarm = Alarm(moment, turn, self._forget)
         heapq.heappush(self._heap, (moment, next(self._order), alarm))
         return alarm
@@ -58,9 +57,24 @@ class Alarms:
             return moment, due
         return None
 
+    def next(self) -> float | None:
+        """The moment for which the first is set."""
+        heap = self._heap
+        while heap and heap[0][2].turn is None:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
     def in_order(self) -> list[Alarm]:
         """All that are set, the first to come first."""
         return [alarm for _, _, alarm in sorted(self._heap, key=lambda entry: entry[:2])]
+
+
+def on_grid(moment: float) -> float:
+    """The first moment from then on of those that floats keep exactly.
+
+    Alarms are set for these, so that nobody wakes a hair too early by his own clock.
+    """
+    return ceil(moment * _TICKS) / _TICKS
 
 
 #: virtual time is kept in steps of about a microsecond

@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context
 from functools import cached_property
 from typing import Any
@@ -41,6 +41,11 @@ class Execution:
         self._points: Points = scheduler.points
         self._runner: Runner = runner
         self._fine = scheduler.fine
+        self._timeline = strategy.timeline
+        #: seconds that recorded attempts took beyond what their code takes now, by run, run count and number
+        self.spare: Mapping[tuple[str, int, int], float] = (
+            simulation.pace.spare if simulation.pace is not None else {}
+        )
         #: what waited for something that others had when the run ended, and what could have gone on
         self.blocked: Sequence[Event] = ()
         self.cut_off: Sequence[Event] = ()
@@ -77,7 +82,15 @@ class Execution:
             Choice(Decision(run, str(point)), Decision(usual, str(usual_point)))
             for run, point, usual, usual_point in self._made
         )
-        return Schedule(choices, self._seed, self._points, self._runner, complete=True, fine=self._fine)
+        return Schedule(
+            choices,
+            self._seed,
+            self._points,
+            self._runner,
+            complete=True,
+            fine=self._fine,
+            timeline=self._timeline,
+        )
 
     @property
     def steps(self) -> list[Record]:

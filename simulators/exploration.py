@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
+from runtime.history import FlowRunHistory
 from simulators.clusters import SimulatedCluster
 from simulators.conditions import Conditions
 from simulators.exceptions import Livelock, SimulatorError
@@ -17,7 +18,17 @@ from simulators.races import DataRace, stacks_kept
 from simulators.schedules import Points, Runner, Schedule
 from simulators.simulation import STEP_LIMIT
 from simulators.stacks import Stacks
-from simulators.strategies import DPOR, Exhaustive, Fifo, Misfortune, Replay, Strategy, strategy_called
+from simulators.strategies import (
+    DPOR,
+    NEAR,
+    Exhaustive,
+    Fifo,
+    Misfortune,
+    Near,
+    Replay,
+    Strategy,
+    strategy_called,
+)
 
 #: schedules that a sampling strategy tries where nobody says how many
 DEFAULT_SCHEDULES = 200
@@ -91,6 +102,7 @@ def explore(
     faults: Risks = (),
     cluster: SimulatedCluster | None = None,
     runner: Runner = "simulated",
+    near: Schedule | FlowRunHistory | str | None = None,
     stop_on_failure: bool = True,
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
@@ -103,13 +115,17 @@ def explore(
         test: a callable without arguments, sync or async; it fails by raising. It must make anew whatever
             it changes.
         strategy: a name, or a strategy of your own.
-        schedules: how many to try; None: 200, and all of them for an exhaustive search.
+        schedules: how many to try; None: 200, and all of them for an exhaustive search; with ``near`` 300
+            more.
         seed: where chance comes from, the strategy's and the test's.
         points: where a switch may happen.
         faults: what may go wrong on workers: a list, of which one happens in a run at most, ``at_most(...)``
             or ``"any"``.
         cluster: the workers that tasks run on; None: they run in this process, unless there are faults.
         runner: ``"declared"`` runs the declared task runners' own code.
+        near: a schedule, its token, or the history of a flow run that was recorded anywhere. The first
+            schedule is that, the first 300 are like it, and ``strategy`` decides the rest. Seed and points
+            are those of a schedule.
         stop_on_failure: whether the first failure is enough.
         stacks: ``"threads"`` for code that depends on which thread it is on.
         step_limit: operations after which a run is said to go on for ever.
@@ -119,6 +135,17 @@ def explore(
     if schedules is not None and schedules < 1:
         raise SimulatorError(f"schedules must be 1 or more, or None, not {schedules}")
     risks = faults_of(faults)
+    chosen = strategy_called(strategy, seed)
+    if risks and not chosen.strikes:
+        chosen = Misfortune(chosen, seed, risks.most)
+    limit = schedules if schedules is not None else _limit(chosen)
+    if near is not None:
+        if risks or cluster is not None:
+            raise SimulatorError("near= goes without faults and clusters: what was lost then is lost again.")
+        centre = _schedule_of(near, points, seed)
+        chosen = Near(centre, chosen, seed)
+        limit = NEAR + limit if schedules is None and limit is not None else limit
+        points, seed, runner = centre.points, centre.seed, centre.runner
     conditions = Conditions(
         points=points,
         seed=seed,
@@ -130,10 +157,6 @@ def explore(
         cluster=cluster,
         faults=risks,
     )
-    chosen = strategy_called(strategy, seed)
-    if risks and not chosen.strikes:
-        chosen = Misfortune(chosen, seed, risks.most)
-    limit = schedules if schedules is not None else _limit(chosen)
     exploration = Exploration(seed, points, chosen.name)
     seen: set[int] = set()
     outside: dict[str, None] = {}
@@ -174,6 +197,7 @@ def check(
     faults: Risks = (),
     cluster: SimulatedCluster | None = None,
     runner: Runner = "simulated",
+    near: Schedule | FlowRunHistory | str | None = None,
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
     allow: Collection[str] = (),
@@ -189,6 +213,7 @@ def check(
         faults=faults,
         cluster=cluster,
         runner=runner,
+        near=near,
         stacks=stacks,
         step_limit=step_limit,
         allow=allow,
@@ -241,6 +266,12 @@ def _keep_races(races: list[DataRace], execution: Execution, executor: Executor)
         if race.places not in known:
             known.add(race.places)
             races.append(race.with_stacks(stacks))
+
+
+def _schedule_of(near: Schedule | FlowRunHistory | str, points: Points, seed: int) -> Schedule:
+    if isinstance(near, str):
+        return Schedule.parse(near)
+    return near if isinstance(near, Schedule) else Schedule.from_history(near, points=points, seed=seed)
 
 
 def _limit(strategy: Strategy) -> int | None:

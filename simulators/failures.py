@@ -64,7 +64,8 @@ class Failure:
     def story(self) -> Story:
         """All that reports tell."""
         schedule = self.shrunk
-        name = getattr(self._test, "__name__", type(self._test).__name__)
+        called: object = getattr(self._test, "func", self._test)  # a partial says what it calls
+        name = getattr(called, "__name__", type(called).__name__)
         with self._conditions.executor(self._test) as executor:
             strategy = Replay(schedule)
             strategy.begin()

@@ -100,14 +100,16 @@ class SimulatedTaskRunner(BaseTaskRunner):
         if self._flights is not None:
             self._flights.submit(attempt)
             return
-        if attempt.guard is None:
-            self._on_loops.start(attempt, attempt.loop or self.loop())
-            return
         scheduler = self._scheduler
+        pace = self._simulation.pace
+        begins = pace.expect(attempt) if pace is not None else 0.0
+        if attempt.guard is None:
+            self._start(attempt, attempt.loop or self.loop(), begins - scheduler.now)
+            return
         lane = scheduler.lane(scheduler.path_of(attempt.task_run))
         if scheduler.level >= OPERATIONS:
             attempt.report = partial(_finish, scheduler, attempt.report)
-        stack = scheduler.spawn(lane, partial(attempt.run, "simulated"))
+        stack = scheduler.spawn(lane, partial(attempt.run, "simulated"), at=begins)
         if scheduler.recorder is not None:
             scheduler.recorder.follows(stack, [given.task_run for given in attempt.task_run.inputs])
         if scheduler.level >= OPERATIONS:
@@ -121,6 +123,14 @@ class SimulatedTaskRunner(BaseTaskRunner):
             self._on_loops.stop(attempt)
         else:
             attempt.guard.interrupt()
+
+    def _start(self, attempt: Attempt, loop: asyncio.AbstractEventLoop, delay: float) -> None:
+        if delay <= 0:
+            self._on_loops.start(attempt, loop)
+        elif asyncio._get_running_loop() is loop:
+            loop.call_later(delay, self._on_loops.start, attempt, loop)
+        else:
+            loop.call_soon_threadsafe(loop.call_later, delay, self._on_loops.start, attempt, loop)
 
     def _new_simulation(self) -> Simulation:
         store = current_environment().store

@@ -11,10 +11,12 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, cast, get_args
 
+from runtime.history import FlowRunHistory
 from simulators.exceptions import ScheduleError
+from simulators.timelines import Timeline
 
 #: Where a switch may happen, from few places to many.
 Points = Literal["declared", "operations", "statements", "accesses"]
@@ -78,6 +80,8 @@ class Schedule:
     complete: bool = field(default=False, compare=False)
     #: whether every wait was a point
     fine: bool = False
+    #: the times of a recorded run that attempts are held to
+    timeline: Timeline | None = None
     deviations: tuple[Choice, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,7 +99,19 @@ class Schedule:
 
     def deviating(self, deviations: Iterable[Choice]) -> "Schedule":
         """The same, with other deviations from fifo; the rest is left to fifo."""
-        return Schedule(tuple(deviations), self.seed, self.points, self.runner, fine=self.fine)
+        return replace(self, choices=tuple(deviations), complete=False)
+
+    @classmethod
+    def from_history(
+        cls, history: FlowRunHistory, *, points: Points = "statements", seed: int = 0
+    ) -> "Schedule":
+        """The schedule that a flow run took, as far as its history tells, on whatever task runner.
+
+        Attempts of its task runs begin and end when they began and ended then, in virtual time, and those
+        that were lost with their worker are lost again. What code did in between was not recorded: it is
+        left to fifo. ``explore(near=history)`` searches that.
+        """
+        return cls(seed=seed, points=points, timeline=Timeline.of(history))
 
     def to_json(self) -> str:
         """All of it as JSON, for a file."""
@@ -113,6 +129,8 @@ class Schedule:
         }
         if self.fine:
             body["fine"] = True
+        if self.timeline is not None:
+            body["timeline"] = self.timeline.outline()
         return json.dumps({**body, "checksum": _checksum(body)}, indent=1)
 
     @classmethod
@@ -134,12 +152,14 @@ class Schedule:
         fine = body.pop("fine", False)
         if not isinstance(fine, bool):
             raise ScheduleError(f'"fine" must be true or false, not {_shown(fine)}')
+        timeline = Timeline.from_outline(body.pop("timeline")) if "timeline" in body else None
         if body.keys() != {"format", "version", "seed", "points", "runner", "complete", "choices"}:
             raise ScheduleError("The schedule has other fields than a schedule has")
         if not isinstance(body["complete"], bool):
             raise ScheduleError(f'"complete" must be true or false, not {_shown(body["complete"])}')
         choices = tuple(_choice(item) for item in _list(body["choices"]))
-        return cls(choices, *_settings(body["seed"], body["points"], body["runner"]), body["complete"], fine)
+        settings = _settings(body["seed"], body["points"], body["runner"])
+        return cls(choices, *settings, body["complete"], fine, timeline)
 
     def __str__(self) -> str:
         packed = zlib.compress(_compact(self._outline()).encode(), 9, wbits=-15)
@@ -169,16 +189,23 @@ class Schedule:
         if not inflate.eof:
             raise ScheduleError("The token is cut off, or holds far more than a schedule")
         outline = _list(_read_json(packed.decode(errors="replace")))
-        fine = len(outline) == 5 and outline[4] == "fine"
-        if len(outline) != 4 and not fine:
+        if len(outline) < 4:
             raise ScheduleError("The token does not hold a schedule")
-        seed, points, runner, deviations = outline[:4]
+        seed, points, runner, deviations, *more = outline
+        fine = more[:1] == ["fine"]
+        timelines = more[1:] if fine else more
+        if len(timelines) > 1:
+            raise ScheduleError("The token does not hold a schedule")
         choices = tuple(_choice(item) for item in _list(deviations))
-        return cls(choices, *_settings(seed, points, runner), fine=fine)
+        timeline = Timeline.from_outline(timelines[0]) if timelines else None
+        return cls(choices, *_settings(seed, points, runner), fine=fine, timeline=timeline)
 
     def _outline(self) -> list[Any]:
         deviations = [[str(choice.chosen), str(choice.usual)] for choice in self.deviations]
-        return [self.seed, self.points, self.runner, deviations, *(["fine"] if self.fine else [])]
+        more: list[Any] = ["fine"] if self.fine else []
+        if self.timeline is not None:
+            more.append(self.timeline.outline())
+        return [self.seed, self.points, self.runner, deviations, *more]
 
 
 def _compact(content: Any) -> str:

@@ -65,6 +65,8 @@ class Scheduler:
         self.stuck: Callable[[Scheduler, str], BaseException] = lambda _, why: SimulatorError(why)
         #: the first stack: the test, or the flow that was taken in
         self.main: Stack | None = None
+        #: how far time may go on although somebody could go on, where that may be chosen
+        self.time_limit: Callable[[], float] | None = None
         #: where chance comes from
         self.seed = 0
         #: how many faults may strike in a run
@@ -72,6 +74,7 @@ class Scheduler:
         #: what threads that users start find around them
         self.context = Context()
         self._root = Stack(Lane("root"), "root", None)
+        self._time = Turn(Lane("time"), "time")
         self.begin(None)
 
     def begin(self, strategy: Strategy | None) -> None:
@@ -149,11 +152,14 @@ class Scheduler:
         lane.children += 1
         return self.lane(f"{lane.name}/{lane.children}")
 
-    def spawn(self, lane: Lane, job: Callable[[], object], kind: str = "start") -> Stack:
-        """Have ``job`` done on a stack of its own."""
+    def spawn(self, lane: Lane, job: Callable[[], object], kind: str = "start", at: float = 0.0) -> Stack:
+        """Have ``job`` done on a stack of its own, from the moment ``at`` on."""
         stack = Stack(lane, kind, job)
-        self.stacks[stack] = None
-        self._put(stack)
+        if at > self.now:
+            self.set_alarm(at, stack)
+        else:
+            self.stacks[stack] = None
+            self._put(stack)
         return stack
 
     @property
@@ -458,7 +464,10 @@ class Scheduler:
             if loop is not None:
                 loop.stays_taken()
             recorder.finish()
-        if alone:
+        if self.time_limit is not None and favoured is None:
+            turn = self._beside_time(self.time_limit)
+            pending.remove(turn)
+        elif alone:
             turn = pending.pop()
         else:
             turn = favoured or cast("Turn", self._choose(pending))
@@ -495,6 +504,28 @@ class Scheduler:
                 if strike in self.pending:
                     self.pending.remove(strike)
             stack.strikes = None
+
+    def _beside_time(self, limit: Callable[[], float]) -> Turn:
+        """What the strategy chooses where time that goes on to the next alarm is the last in line."""
+        pending, time = self.pending, self._time
+        while True:
+            usual = pending[0]
+            moment = self.alarms.next()
+            choices = pending
+            if moment is not None and moment <= limit():
+                time.number = f"{moment:.6f}"  # the same one, whatever else was chosen before
+                choices = [*pending, time]
+            elif len(pending) == 1:
+                return usual
+            turn = cast("Turn", self._choose(choices))
+            self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
+            usual.goes_on = False
+            if turn is not time:
+                return turn
+            self._ring()
+            if self.recorder is not None:
+                self.recorder.let_time_pass()
+            self.steps.append((time.lane, time.number, time.kind, None, False, self.now, ""))
 
     def _favoured(self) -> Turn | None:
         """Who is to have a turn because others had all of them lately; None where nobody was passed over."""

@@ -1,6 +1,7 @@
 """Shrinking: from the schedule that was found to the simplest one that fails the same way."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from simulators.schedules import Choice, Schedule
 from simulators.strategies import Exhaustive, Replay, Strategy
@@ -23,8 +24,8 @@ def shrink(schedule: Schedule, still_fails: StillFails, limit: int = 2_000) -> S
     if current is None:
         return schedule
     current = _with_fewer(current, trial)
-    current = _of_fewest(current, trial)
-    return _earlier(current, trial)
+    simpler = _of_fewest if current.timeline is None else _with_less_timeline
+    return _earlier(simpler(current, trial), trial)
 
 
 class _Trials:
@@ -72,6 +73,24 @@ def _of_fewest(current: Schedule, trial: _Trials) -> Schedule:
             found = trial.of(within)
             if found is not None:
                 return found
+    return current
+
+
+def _with_less_timeline(current: Schedule, trial: _Trials) -> Schedule:
+    """Hold fewer runs to their recorded times, in groups, halves first, until none can be spared."""
+    runs = current.timeline.runs if current.timeline is not None else []
+    size = len(runs)
+    while size:
+        for start in range(0, len(runs), size):
+            assert current.timeline is not None
+            left = current.timeline.without(runs[start : start + size])
+            held_less = replace(current, timeline=left if left.attempts else None)
+            found = trial.deviating(held_less, current.deviations)
+            if found is not None:
+                current, runs = found, found.timeline.runs if found.timeline is not None else []
+                size = min(2 * size, len(runs) + 1)
+                break
+        size //= 2
     return current
 
 

@@ -9,6 +9,7 @@ from runtime.runs import FlowRun
 from simulators.clocks import VirtualClock
 from simulators.faults import Faults
 from simulators.identities import SeededIdentities
+from simulators.pacing import Pace
 from simulators.patches.locks import SimulatedRLock
 from simulators.schedules import Points
 from simulators.scheduling import Scheduler, scheduler_here
@@ -48,6 +49,8 @@ class Simulation:
         self.identities = SeededIdentities(seed, _kept if store is not None else None)
         self.scheduler.path_of = self.identities.path
         self.histories = Histories()
+        #: what holds attempts back until the time that was recorded
+        self.pace: Pace | None = None
         self.environment = Environment(
             clock=VirtualClock(self.scheduler),
             identities=self.identities,
@@ -61,6 +64,8 @@ class Simulation:
     def begin(self, strategy: Strategy) -> None:
         """Forget the last run."""
         self.scheduler.begin(strategy)
+        self.pace = Pace(strategy.timeline, self.scheduler) if strategy.timeline is not None else None
+        self.scheduler.time_limit = self.pace.limit if self.pace is not None else None
         self.identities.begin()
         self.histories.begin_again()
 

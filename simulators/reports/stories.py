@@ -88,7 +88,8 @@ class Story:
         """Which decision flips the result."""
         deviations = self.schedule.deviations
         if not deviations:
-            return "It fails in the usual order: no decision is needed."
+            when = "in the usual order" if self.schedule.timeline is None else "at the recorded times"
+            return f"It fails {when}: no decision is needed."
         last = deviations[-1]
         held_up = self._line_of(last.usual)
         instead = f"{last.chosen.run} goes first at {last.usual}{held_up}, where {last.usual.run} would have"

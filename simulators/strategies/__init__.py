@@ -5,6 +5,7 @@ from simulators.strategies.dpor import DPOR
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
 from simulators.strategies.misfortune import Misfortune
+from simulators.strategies.near import NEAR, Near
 from simulators.strategies.pct import PCT
 from simulators.strategies.portfolio import Portfolio
 from simulators.strategies.pos import POS
@@ -14,12 +15,14 @@ from simulators.strategies.replay import Divergence, Replay
 
 __all__ = [
     "DPOR",
+    "NEAR",
     "PCT",
     "POS",
     "Divergence",
     "Exhaustive",
     "Fifo",
     "Misfortune",
+    "Near",
     "Operation",
     "Portfolio",
     "RandomWalk",

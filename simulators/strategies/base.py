@@ -1,10 +1,11 @@
 """What a strategy is: a few methods that decide the order of everything."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol
 
 from simulators.partial_order import Event
+from simulators.timelines import Timeline
 
 
 class Operation(Protocol):
@@ -99,6 +100,11 @@ class Trace(Protocol):
         ...
 
     @property
+    def spare(self) -> Mapping[tuple[str, int, int], float]:
+        """Seconds that recorded attempts took beyond what their code takes now."""
+        ...
+
+    @property
     def failed(self) -> bool:
         """Whether the run failed."""
         ...
@@ -121,6 +127,8 @@ class Strategy(ABC):
     fine = False
     #: whether it chooses faults too, which are operations of the kind ``fault``; else they are drawn for it
     strikes = False
+    #: the times that the present schedule keeps to
+    timeline: Timeline | None = None
 
     def begin(self) -> bool:
         """Get ready for another schedule; False where there is none left."""

@@ -36,6 +36,7 @@ class Replay(Strategy):
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
         self.fine = schedule.fine
+        self.timeline = schedule.timeline
         self._begun = False
         #: the first place where the record was left
         self.divergence: Divergence | None = None
