@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from runtime.logging import remarks
+from runtime.logging import OUTLET
 
 #: the part of a timeout after which stacks are looked at: as late as can be, and still in time
 LATE = 0.9
@@ -61,11 +61,11 @@ def stack_of(thread: threading.Thread) -> str:
 
 @contextmanager
 def _watched(delay: float) -> Generator[None]:
-    tell, thread = remarks(), threading.current_thread()
+    outlet, thread = OUTLET.get(), threading.current_thread()
 
     def look() -> None:
-        if tell is not None:
-            tell(f"time is nearly up for {stack_of(thread)}")
+        if outlet is not None:
+            outlet.remark(f"time is nearly up for {stack_of(thread)}")
 
     timer = threading.Timer(delay, look)
     timer.daemon = True

@@ -4,10 +4,10 @@ import builtins
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Generator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 from runtime.context import FLOW_RUN, TASK_RUN, get_run_context
 from runtime.log_formats import formatter
@@ -125,39 +125,23 @@ class _ConsoleHandler(logging.StreamHandler[Any]):
         del value
 
 
-@contextmanager
-def prints_logged() -> Generator[None]:
+class Outlet(Protocol):
+    """Takes what runs say in another process than the driver's."""
+
+    def print(self, text: str) -> None:
+        """Take what a run prints, and does not log."""
+
+    def remark(self, text: str) -> None:
+        """Take text for the plugins in the driver that hear of workers' output."""
+
+
+#: Where what is said in this context goes; None in the driver. Prints go there as long as they are watched.
+OUTLET: ContextVar[Outlet | None] = ContextVar("flows_outlet", default=None)
+
+
+def prints_logged() -> AbstractContextManager[None]:
     """For the length of the block, ``print`` goes to the log in runs that ask for it, and only there."""
-    with _prints:
-        yield
-
-
-@contextmanager
-def prints_to(take: Callable[[str], None]) -> Generator[None]:
-    """For the length of the block, in this context: what runs print, and do not log, goes to ``take``.
-
-    Works where prints are watched, as :func:`prints_logged` does.
-    """
-    token = _prints_to.set(take)
-    try:
-        yield
-    finally:
-        _prints_to.reset(token)
-
-
-@contextmanager
-def remarks_to(take: Callable[[str], None]) -> Generator[None]:
-    """What plugins remark on in the block, on a worker, goes to ``take``."""
-    token = _remarks_to.set(take)
-    try:
-        yield
-    finally:
-        _remarks_to.reset(token)
-
-
-def remarks() -> Callable[[str], None] | None:
-    """Takes text to the plugins in the driver that hear of workers' output; None elsewhere."""
-    return _remarks_to.get()
+    return _prints
 
 
 class _PrintSwitch:
@@ -187,17 +171,17 @@ class _PrintSwitch:
         if run is None or options.get("file") not in (None, sys.stdout):
             self._print(*values, sep=sep, **options)
             return
-        take = _prints_to.get()
+        outlet = OUTLET.get()
         if run.log_prints:
             get_run_logger().info("%s", (" " if sep is None else sep).join(map(str, values)))
-        elif take is not None:
+        elif outlet is not None:
             end = options.get("end")
-            take((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
+            outlet.print(
+                (" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end)
+            )
         else:
             self._print(*values, sep=sep, **options)
 
 
 _configuring = threading.Lock()
 _prints = _PrintSwitch()
-_remarks_to: ContextVar[Callable[[str], None] | None] = ContextVar("flows_remarks_to", default=None)
-_prints_to: ContextVar[Callable[[str], None] | None] = ContextVar("flows_prints_to", default=None)

@@ -124,14 +124,22 @@ class TaskDefinition:
         return _code_hash(self.function)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class TaskCall:
     """One call of a task. ``args`` and ``kwargs`` may hold futures where ``has_references`` says so."""
 
-    definition: TaskDefinition
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    has_references: bool = False
+    __slots__ = ("args", "definition", "has_references", "kwargs")
+
+    def __init__(
+        self,
+        definition: TaskDefinition,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        has_references: bool = False,
+    ) -> None:
+        self.definition = definition
+        self.args = args
+        self.kwargs = kwargs
+        self.has_references = has_references
 
 
 @dataclass(frozen=True, slots=True, eq=False)

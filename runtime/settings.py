@@ -53,6 +53,10 @@ class Settings:
     require_tls: bool = False
 
 
+#: What is in force in this context; None: what the environment of the process says.
+SETTINGS: ContextVar[Settings | None] = ContextVar("flows_settings", default=None)
+
+
 def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of an environment. Raises :class:`SettingsError` naming a variable that is wrong."""
     values: dict[str, Any] = {}
@@ -76,7 +80,7 @@ def read_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def current_settings() -> Settings:
     """The settings in force here."""
-    changed = _changed.get()
+    changed = SETTINGS.get()
     if changed is not None:
         return changed
     global _read
@@ -88,18 +92,12 @@ def current_settings() -> Settings:
 @contextmanager
 def temporary_settings(**changes: Any) -> Generator[Settings]:
     """Settings that differ in ``changes`` for the length of a block, in this context alone."""
-    with use_settings(replace(current_settings(), **changes)) as settings:
-        yield settings
-
-
-@contextmanager
-def use_settings(settings: Settings) -> Generator[Settings]:
-    """These settings for the length of a block, in this context alone."""
-    token = _changed.set(settings)
+    settings = replace(current_settings(), **changes)
+    token = SETTINGS.set(settings)
     try:
         yield settings
     finally:
-        _changed.reset(token)
+        SETTINGS.reset(token)
 
 
 def _read_bool(text: str) -> bool:
@@ -172,4 +170,3 @@ _READERS = {
     "require_tls": _read_bool,
 }
 _read: Settings | None = None
-_changed: ContextVar[Settings | None] = ContextVar("flows_settings", default=None)

@@ -1,11 +1,10 @@
 """One call on its way to a worker."""
 
 import pickle
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 from runtime.caching import persists
@@ -20,8 +19,8 @@ from runtime.parameters import put
 from runtime.remote.code import Parcel, Surroundings, pack_definition, this_process
 from runtime.remote.values import ATOMS, dump, dump_by_value
 from runtime.results import MemoryResultStorage, ResultStorage, current_result_storage
-from runtime.runs import TaskDefinition, TaskRun
-from runtime.settings import Settings, current_settings
+from runtime.runs import RunInput, TaskDefinition, TaskRun
+from runtime.settings import SETTINGS, Settings, current_settings
 
 #: The runner's handle of an upstream result, or None where the value is to travel with the call.
 Refer = Callable[["PrefectFuture[Any]"], Any]
@@ -37,7 +36,6 @@ class CallHeader(NamedTuple):
     number: int
     run_count: int
     task_run_id: bytes
-    flow_run_id: UUID | None
     n: int
     title: str | None
     tags: tuple[str, ...]
@@ -46,9 +44,10 @@ class CallHeader(NamedTuple):
     #: what plugins let travel along
     carried: Mapping[str, str]
     parent: TaskRun | None
-    inputs: tuple[Any, ...]
+    #: the edges that lead here: kind, parameter, and the upstream run's id
+    inputs: tuple[tuple[Literal["data", "wait_for"], str, bytes], ...]
     log_prints: bool
-    #: where cached results are; None for a task that caches nothing
+    #: where results are kept; None for a task that keeps none
     storage: ResultStorage | None
     #: the arguments as bytes, with an :class:`Arrival` where an upstream's value is to stand
     arguments: bytes
@@ -69,7 +68,7 @@ class Packer:
 
     def __init__(self) -> None:
         self._definitions: dict[int, tuple[TaskDefinition, Parcel]] = {}
-        self._surroundings: dict[tuple[int, ...], tuple[Any, Settings, tuple[Any, ...], Parcel]] = {}
+        self._surroundings: dict[tuple[int, ...], tuple[Any, Settings | None, tuple[Any, ...], Parcel]] = {}
 
     def pack(self, attempt: Attempt, id: str, refer: Refer) -> PackedCall:  # noqa: A002 - the word for it
         """The call that ``attempt`` stands for. Raises ``NotSerializable`` where something cannot travel."""
@@ -80,9 +79,6 @@ class Packer:
         upstream: list[Any] = []
         if call.has_references:
             args, kwargs = put(args, kwargs, _Referring(refer, upstream))
-        stores = call.definition.policy.cache_key_fn is not None or context.run(
-            persists, call.definition.policy
-        )
         header = CallHeader(
             id,
             definition.key,
@@ -90,16 +86,15 @@ class Packer:
             attempt.number,
             attempt.run_count,
             run.id.bytes,
-            run.flow_run_id,
             run.n,
             run.title,
             run.tags,
             tuple(context.get(TAGS, ())),
             dict(context.get(CARRIED, {})),
             run.parent,
-            run.inputs,
+            tuple([(given.kind, given.parameter, given.task_run.bytes) for given in run.inputs]),
             attempt.log_prints,
-            context.run(_storage, call.definition) if stores else None,
+            context.run(_storage, call.definition),
             _pack_arguments(call.definition, args, kwargs),
         )
         return PackedCall(pickle.dumps(tuple(header), protocol=5), definition, surroundings, upstream)
@@ -112,16 +107,16 @@ class Packer:
         return found[1]
 
     def _around(self, attempt: Attempt) -> Parcel:
-        flow = attempt.context.get(FLOW_RUN)
-        settings = attempt.context.run(current_settings)
-        around = tuple(chain.from_iterable(plugins().hook.flows_around_attempts(attempt=attempt)))
+        context, hook = attempt.context, plugins().hook.flows_around_attempts
+        flow, settings = context.get(FLOW_RUN), context.get(SETTINGS)
+        around = tuple(chain.from_iterable(hook(attempt=attempt))) if hook.get_hookimpls() else ()
         # by identity, like definitions
         key = (id(flow), id(settings), *map(id, around))
         found = self._surroundings.get(key)
         if found is None:
             surroundings = Surroundings(
                 flow.flow_run if flow is not None else None,
-                settings,
+                context.run(current_settings),
                 TASK_RUNS.getEffectiveLevel(),
                 this_process(),
                 around,
@@ -142,14 +137,20 @@ class Arrival:
         return _arrived, (self._position,)
 
 
-@contextmanager
-def arriving(values: tuple[Any, ...]) -> Generator[None]:
-    """While arguments are read in the block, these are the values of their arrivals."""
+def read_arguments(body: bytes, values: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call, with ``values`` where their arrivals stood."""
+    if not values:
+        return pickle.loads(body)  # noqa: S301 - written by the driver
     token = _values.set(values)
     try:
-        yield
+        return pickle.loads(body)  # noqa: S301 - written by the driver
     finally:
         _values.reset(token)
+
+
+def read_inputs(inputs: tuple[tuple[Literal["data", "wait_for"], str, bytes], ...]) -> tuple[RunInput, ...]:
+    """The edges that lead to a run."""
+    return tuple(RunInput(kind, parameter, UUID(bytes=id_)) for kind, parameter, id_ in inputs)
 
 
 class _Referring:
@@ -204,7 +205,9 @@ def _pack_arguments(definition: TaskDefinition, args: tuple[Any, ...], kwargs: d
         ) from error
 
 
-def _storage(definition: TaskDefinition) -> ResultStorage:
+def _storage(definition: TaskDefinition) -> ResultStorage | None:
+    if definition.policy.cache_key_fn is None and not persists(definition.policy):
+        return None
     storage = current_result_storage()
     if isinstance(storage, MemoryResultStorage):
         raise NotSerializable(

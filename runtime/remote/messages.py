@@ -63,11 +63,11 @@ def hear(attempt: Attempt, message: Message, kept: Callable[[bytes], Any]) -> No
         return
     if kind in _AFTER_START:
         attempt.report(Started(number, worker))
-    if kind in {RETURNED, CACHED}:
+    if kind in _WITH_VALUE:
         attempt.report(Returned(number, kept(body), cached=kind == CACHED))
     elif kind == ADOPTED:
         attempt.report(_adopted(number, body))
-    elif kind in {RAISED, FAILED}:
+    elif kind in _WITH_EXCEPTION:
         attempt.report(Raised(number, unpack_exception(body), retriable=kind == RAISED))
     elif kind == STOPPED:
         attempt.report(Stopped(number))
@@ -90,4 +90,5 @@ def _adopted(number: int, body: bytes) -> Returned | Raised:
 
 
 _WITH_VALUE = frozenset({RETURNED, CACHED})
+_WITH_EXCEPTION = frozenset({RAISED, FAILED})
 _AFTER_START = frozenset({STARTED, RETURNED, ADOPTED, RAISED, FAILED, STOPPED})

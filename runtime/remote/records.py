@@ -4,15 +4,13 @@ import logging
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from threading import Lock
 from typing import Any, NamedTuple, TextIO, cast
 
 from runtime.envelope import Attempt
 from runtime.hooks import plugins
-from runtime.logging import prints_logged, prints_to, remarks_to
+from runtime.logging import OUTLET
 from runtime.remote.values import pack_exception, unpack_exception
 
 #: Takes what one attempt logs or prints, as bytes.
@@ -22,23 +20,42 @@ _PLAIN = (str, int, float, bool, type(None))
 _ORDINARY = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
-@contextmanager
-def records_sent(take: Take, level: int) -> Generator[None]:
-    """Send what is logged, printed and warned of in the block, by this context alone, to ``take``.
+class _Records:
+    """Sends on what one attempt logs, prints and warns of; an outlet of its context.
+
+    ``level`` is the lowest that the driver wants of what runs log.
+    """
+
+    __slots__ = ("_take", "level")
+
+    def __init__(self, take: Take, level: int) -> None:
+        self._take = take
+        self.level = level
+
+    def print(self, text: str) -> None:
+        """Send what a run prints."""
+        self._take(pickle.dumps(text, protocol=5))
+
+    def remark(self, text: str) -> None:
+        """Send text that only plugins are to hear."""
+        self._take(pickle.dumps(_Remark(text), protocol=5))
+
+    def log(self, record: logging.LogRecord) -> None:
+        """Send what a run logs."""
+        self._take(pickle.dumps(_plain(record), protocol=5))
+
+    def warn(self, warning: Warning, filename: str, line: int) -> None:
+        """Send a warning."""
+        self._take(pickle.dumps(_Warned(pack_exception(warning), filename, line), protocol=5))
+
+
+def send_records(take: Take, level: int) -> None:
+    """From now on, send what is logged, printed and warned of in this context, and no other, to ``take``.
 
     ``level`` is the lowest that the driver wants of what runs log.
     """
     _install(level)
-    token = _sender.set((take, level))
-    try:
-        with (
-            prints_logged(),
-            prints_to(lambda text: take(pickle.dumps(text, protocol=5))),
-            remarks_to(lambda text: take(pickle.dumps(_Remark(text), protocol=5))),
-        ):
-            yield
-    finally:
-        _sender.reset(token)
+    OUTLET.set(_Records(take, level))
 
 
 def give_out(body: bytes, attempt: Attempt, worker: str) -> None:
@@ -83,15 +100,14 @@ class _Relay(logging.Handler):
     """Sends on what runs log in this process, and nothing else."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        sender = _sender.get()
-        if sender is None:
-            if len(logging.getLogger().handlers) == 1 and logging.lastResort is not None:
+        outlet = OUTLET.get()
+        if not isinstance(outlet, _Records):
+            if len(_root.handlers) == 1 and logging.lastResort is not None:
                 logging.lastResort.handle(record)  # what Python would do if this handler were not here
             return
-        take, level = sender
-        if record.levelno >= level:
+        if record.levelno >= outlet.level:
             try:
-                take(pickle.dumps(_plain(record), protocol=5))
+                outlet.log(record)
             except Exception:  # a record of the user's own kind
                 self.handleError(record)
 
@@ -121,29 +137,29 @@ def _warn(
     line: str | None = None,
 ) -> None:
     """What ``warnings`` calls in a worker's process to show a warning."""
-    sender = _sender.get()
-    if sender is None or file is not None:
+    outlet = OUTLET.get()
+    if not isinstance(outlet, _Records) or file is not None:
         _warn_here(message, category, filename, lineno, file, line)
         return
     warning = message if isinstance(message, Warning) else category(message)
-    sender[0](pickle.dumps(_Warned(pack_exception(warning), filename, lineno), protocol=5))
+    outlet.warn(warning, filename, lineno)
 
 
 def _install(level: int) -> None:
     # Not once and for all: a block that catches warnings, and began before, puts back what it found.
     if warnings.showwarning is _warn_here:
         warnings.showwarning = _warn
-    flows = logging.getLogger("flows")
-    if _relay in logging.getLogger().handlers and flows.level <= level:
+    if _relay in _root.handlers and _flows.level <= level:
         return
     with _installing:
-        if _relay not in logging.getLogger().handlers:
-            logging.getLogger().addHandler(_relay)
-        if flows.level == logging.NOTSET or flows.level > level:
-            flows.setLevel(level)
+        if _relay not in _root.handlers:
+            _root.addHandler(_relay)
+        if _flows.level == logging.NOTSET or _flows.level > level:
+            _flows.setLevel(level)
 
 
+_root = logging.getLogger()
+_flows = logging.getLogger("flows")
 _relay = _Relay()
 _warn_here = warnings.showwarning
 _installing = Lock()
-_sender: ContextVar[tuple[Take, int] | None] = ContextVar("flows_sender", default=None)

@@ -3,25 +3,26 @@
 import asyncio
 import pickle
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from contextvars import copy_context
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from runtime.context import CARRIED, FLOW_RUN, TAGS, TASK_RUN, Environment, FlowRunContext
 from runtime.envelope import Attempt
 from runtime.exceptions import NotSerializable
 from runtime.lifecycle import Raised, Returned, Started, Stopped, TaskRunEvent, describe
+from runtime.logging import prints_logged
 from runtime.remote import messages
-from runtime.remote.calls import CallHeader, arriving
+from runtime.remote.calls import CallHeader, read_arguments, read_inputs
 from runtime.remote.code import Surroundings, this_process, unpack_definition, unpack_surroundings
 from runtime.remote.messages import Message
-from runtime.remote.records import records_sent
+from runtime.remote.records import send_records
 from runtime.remote.values import Unusable, check_result, dump, pack_exception
 from runtime.results import result_storage
 from runtime.runs import TaskCall, TaskRun
-from runtime.settings import use_settings
+from runtime.settings import SETTINGS
 from runtime.states import State
 from runtime.threads import Interrupted
 
@@ -99,14 +100,14 @@ class _Made:
         self._task: asyncio.Task[Any] | None = None
         definition = unpack_definition(header.definition, fetch, home.unpacked)
         self._around: Surroundings = unpack_surroundings(header.surroundings, fetch, home.unpacked)
+        flow_run = self._around.flow_run
         try:
-            with arriving(values):
-                args, kwargs = pickle.loads(header.arguments)  # noqa: S301 - written by the driver
+            args, kwargs = read_arguments(header.arguments, values)
         except Exception as error:  # a class that cannot be imported here, most often
             raise NotSerializable(
                 f"The parameters of task '{definition.name}' cannot be read there: {describe(error)}"
             ) from error
-        self._attempt = Attempt(
+        self._attempt: Attempt | None = Attempt(
             TaskCall(definition, args, kwargs),
             header.number,
             header.run_count,
@@ -115,11 +116,11 @@ class _Made:
                 definition.name,
                 definition.key,
                 header.n,
-                header.flow_run_id,
+                flow_run.id if flow_run is not None else None,
                 header.parent,
                 header.title,
                 header.tags,
-                header.inputs,
+                read_inputs(header.inputs) if header.inputs else (),
             ),
             self._report,
             copy_context(),
@@ -130,14 +131,24 @@ class _Made:
         )
 
     def outcome(self) -> tuple[Message, Any]:
-        """Make the attempt; returns its last message and its value."""
-        with self._known(self._header.id):
-            self._attempt.context.run(self._make)
+        """Make the attempt, once; returns its last message and its value."""
+        home, attempt, id_ = self._home, cast("Attempt", self._attempt), self._header.id
+        home.under_way[id_] = self
+        try:
+            if id_ in home.stopped:
+                self.stop()
+            attempt.context.run(self._make, attempt)
+        finally:
+            del home.under_way[id_]
+            # They refer to each other: what it held would wait for the garbage collector.
+            self._attempt = None
         return self._written()
 
     def stop(self) -> None:
         """Tell the attempt to end."""
         attempt = self._attempt
+        if attempt is None:
+            return
         attempt.stopping = True
         if attempt.guard is not None:
             attempt.guard.interrupt()
@@ -145,59 +156,66 @@ class _Made:
             with suppress(RuntimeError):  # it ended meanwhile
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
-    def _make(self) -> None:
+    def _make(self, attempt: Attempt) -> None:
         """Called in a context of its own, which holds what the driver said and nothing else of it."""
         header, around = self._header, self._around
-        flow_run = around.flow_run
         TAGS.set(frozenset(header.tags_around))
         CARRIED.set(header.carried)
         TASK_RUN.set(None)
         FLOW_RUN.set(
-            None
-            if flow_run is None
-            else FlowRunContext(
-                flow_run, self._home.environment, {}, None, is_async=False, log_prints=header.log_prints
+            FlowRunContext(
+                around.flow_run,
+                self._home.environment,
+                {},
+                None,
+                is_async=False,
+                log_prints=header.log_prints,
             )
+            if around.flow_run is not None
+            else None
         )
-        with ExitStack() as surroundings:
-            surroundings.enter_context(use_settings(around.settings))
-            if header.storage is not None:
-                surroundings.enter_context(result_storage(header.storage))
-            if around.process != this_process():
-                surroundings.enter_context(records_sent(self._send_record, around.level))
-                for enter in around.around:
-                    surroundings.enter_context(enter())
-            if self._attempt.guard is None:
-                asyncio.run(self._make_async())
-            else:
-                self._attempt.context = copy_context()
-                self._attempt.run(self._worker)
+        SETTINGS.set(around.settings)
+        if around.process == this_process():
+            self._make_within((), attempt)
+        else:
+            send_records(self._send_record, around.level)
+            with prints_logged():
+                self._make_within(around.around, attempt)
 
-    async def _make_async(self) -> None:
+    def _make_within(
+        self, around: tuple[Callable[[], AbstractContextManager[object]], ...], attempt: Attempt
+    ) -> None:
+        storage = self._header.storage
+        if not around and storage is None:
+            self._make_here(attempt)
+            return
+        with ExitStack() as surroundings:
+            if storage is not None:
+                surroundings.enter_context(result_storage(storage))
+            for enter in around:
+                surroundings.enter_context(enter())
+            self._make_here(attempt)
+
+    def _make_here(self, attempt: Attempt) -> None:
+        if attempt.guard is None:
+            asyncio.run(self._make_async(attempt))
+        else:
+            attempt.context = copy_context()
+            attempt.run(self._worker)
+
+    async def _make_async(self, attempt: Attempt) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        await self._attempt.run_async(self._worker)
+        await attempt.run_async(self._worker)
 
     def _report(self, event: TaskRunEvent) -> bool:
         if type(event) is Started:
             self._tell(Message(messages.STARTED, self._worker))
-            return not self._attempt.stopping
+            return self._attempt is not None and not self._attempt.stopping
         self._event = event
         return False
 
     def _send_record(self, body: bytes) -> None:
         self._tell(Message(messages.RECORD, self._worker, body))
-
-    @contextmanager
-    def _known(self, id: str) -> Generator[None]:  # noqa: A002 - the word for it
-        """Let :func:`stop` find the attempt for the length of the block."""
-        home = self._home
-        home.under_way[id] = self
-        try:
-            if id in home.stopped:
-                self.stop()
-            yield
-        finally:
-            del home.under_way[id]
 
     def _written(self) -> tuple[Message, Any]:
         """The outcome as a message, and as a value."""

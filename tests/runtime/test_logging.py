@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 import textwrap
+from contextvars import copy_context
 
 import pytest
 
 from runtime import flow, get_run_logger, task
 from runtime.exceptions import MissingContext
-from runtime.logging import prints_logged, prints_to
+from runtime.logging import OUTLET, prints_logged
 from runtime.task_runners import ConcurrentTaskRunner, SequentialTaskRunner
 
 
@@ -162,18 +163,29 @@ def test_a_print_that_somebody_took_meanwhile_and_puts_back_late_does_not_call_i
     assert capsys.readouterr().out == "once\n"
 
 
+class Collecting:
+    """An outlet that keeps what is printed."""
+
+    def __init__(self):
+        self.taken = []
+
+    def print(self, text):
+        self.taken.append(text)
+
+
 def test_prints_of_runs_can_be_taken_where_they_are_not_logged(capsys):
-    taken = []
+    outlet = Collecting()
 
     @flow
     def quiet():
-        with prints_logged(), prints_to(taken.append):
+        OUTLET.set(outlet)
+        with prints_logged():
             print("one", 2)
             print("three", end="")
 
-    quiet()
+    copy_context().run(quiet)
 
-    assert taken == ["one 2\n", "three"]
+    assert outlet.taken == ["one 2\n", "three"]
     assert capsys.readouterr().out == ""
 
 

@@ -24,7 +24,7 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 from weakref import WeakSet
 
 from runtime.envelope import Attempt
@@ -126,7 +126,7 @@ class Flights:
         self._waited_for: dict[Any, Flight] = {}
         self._by_id: dict[str, Flight] = {}
         #: by task run
-        self._latest: dict[UUID, Flight] = {}
+        self._latest: dict[TaskRun, Flight] = {}
         self._held: list[Flight] = []
         self._stopped: deque[Flight] = deque()
         #: the last small report that has come
@@ -152,19 +152,19 @@ class Flights:
     def forget(self, flight: Flight) -> None:
         """The attempt was not made after all, or is over."""
         del self._by_id[flight.id]
-        run = flight.attempt.task_run.id
+        run = flight.attempt.task_run
         if self._latest.get(run) is flight:
             del self._latest[run]
         flight.upstream = []
 
     def add(self, flight: Flight) -> None:
         """Hear how this attempt ends."""
-        self._latest[flight.attempt.task_run.id] = flight
+        self._latest[flight.attempt.task_run] = flight
         self._do(partial(self._admit, flight))
 
     def under_way(self, run: TaskRun) -> Flight | None:
         """The attempt of this run that is on Ray, if there is one."""
-        return self._latest.get(run.id)
+        return self._latest.get(run)
 
     def confirm(self, flight: Flight, otherwise: Callable[[], None]) -> None:
         """The engine asks for an attempt that went ahead: it counts, or ``otherwise`` is called."""
@@ -298,15 +298,14 @@ class Flights:
             refs.append(self._mail)
         elif refs and time.monotonic() - next(iter(self._waited_for.values())).begun > _MAILBOX_AFTER:
             self._make_mailbox()
-        collect = min(len(self._waited_for) * _COLLECT, _COLLECT_AT_MOST)
-        ready, rest = ray.wait(refs, num_returns=1, timeout=max(pause, collect), fetch_local=False)
-        if not ready or not rest:
-            return ready
-        if len(rest) >= _MANY:
+        if len(refs) > _MANY:
             # Not in ray.wait(): that wakes this thread for each one that becomes ready.
-            time.sleep(collect)
-        more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
-        return ready + more
+            time.sleep(min(len(self._waited_for) * _COLLECT, _COLLECT_AT_MOST))
+            ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0, fetch_local=False)
+            if ready:
+                return ready
+        ready, _ = ray.wait(refs, num_returns=1, timeout=pause, fetch_local=False)
+        return ready
 
     def _next_window(self) -> list[Any]:
         """The references to wait for in this round: all, or the oldest and some others, who take turns.

@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from runtime.remote import Message, Parcel, run
+from runtime.remote.messages import STARTED
 from runtime.task_runners.ray.native import ray
 
 #: What a worker returns beside the value: messages sent live before, and those that were not.
@@ -71,6 +72,8 @@ def make(key: str, definition: bytes, packed: bytes, brought: tuple[Any, ...]) -
     with _Line(id_, mailbox, told_at_once=told_at_once) as line:
         last, value = run(call, values, parcels.__getitem__, _this_worker(), line.tell)
     sent, messages = line.rest()
+    if messages and messages[0][0] == STARTED:
+        del messages[0]  # the last one says so too
     messages.append(tuple(last))
     if last.has_value and last.body:
         value = None
