@@ -14,7 +14,10 @@ _ORDINARY = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class JsonFormatter(logging.Formatter):
-    """Makes one JSON object, on one line, of each record: also of what ``extra`` gave it."""
+    """Makes one JSON object, on one line, of each record: also of what ``extra`` gave it.
+
+    Private attributes are left out: Ray puts some into every record of a process that it was used in.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON. What JSON cannot say stands there as its ``repr``."""
@@ -27,7 +30,7 @@ class JsonFormatter(logging.Formatter):
         fields |= {
             name: _plain(value)
             for name, value in record.__dict__.items()
-            if name not in _ORDINARY and name not in fields
+            if name not in _ORDINARY and name not in fields and not name.startswith("_")
         }
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)

@@ -33,6 +33,10 @@ def test_a_record_is_an_object_on_one_line():
     }
 
 
+def test_what_a_library_notes_for_itself_is_left_out():
+    assert "_stamp" not in shown(record("one", _stamp=1))
+
+
 def test_an_exception_is_a_field():
     try:
         raise ValueError("not today")

@@ -44,7 +44,6 @@ def interrupt_elsewhere(waits_in):  # too late to end the main thread's wait: an
     signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
 def begin(waits_in):
-    get_run_logger().info("waiting")
     threading.Thread(target=interrupt_elsewhere, args=[waits_in], daemon=True).start()
 
 @flow
@@ -95,10 +94,11 @@ def test_an_interrupted_flow_crashes_in_good_order(
 @pytest.mark.slow
 @pytest.mark.parametrize("flow", ["late", "late_asynchronous"])
 def test_an_interrupt_that_comes_too_late_to_end_a_wait_is_heard_all_the_same(
-    waiting: Start, flow: str
+    start: Start, folder: Path, flow: str
 ) -> None:
-    process = waiting(flow, FLOWS_INTERRUPT_GRACE="0.1")
+    (folder / "waiting.py").write_text(WAITING)
 
+    process = start("run", f"waiting.py:{flow}", FLOWS_INTERRUPT_GRACE="0.1")
     output, errors = process.communicate(timeout=30)
 
     assert process.returncode == 130

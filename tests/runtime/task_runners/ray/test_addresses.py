@@ -16,6 +16,8 @@ from tests.runtime.task_runners.ray.conftest import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "d" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
+#: what a server for one client may need to start, in seconds; 30 are not enough where much else runs
+PATIENT = {"RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": "120"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def head():
                 f"--temp-dir={folder}",
                 "--num-cpus=2",
             ],
-            env={**os.environ, **TOKEN, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **TOKEN, **PATIENT, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
