@@ -26,8 +26,6 @@ from tests.runtime.task_runners.dask.test_faults import until
 
 pytestmark = pytest.mark.slow
 
-LARGE = 300_000_000
-
 
 @contextmanager
 def memory_watched():
@@ -51,10 +49,11 @@ def memory_watched():
         watched.grown = peak - before
 
 
-def test_much_data_goes_from_worker_to_worker_without_the_driver(processes):
+@pytest.mark.parametrize("size", [100_000_000, pytest.param(300_000_000, marks=pytest.mark.soak)])
+def test_much_data_goes_from_worker_to_worker_without_the_driver(processes, size):
     @task
     def make():
-        return bytearray(LARGE), [os.getpid()]
+        return bytearray(size), [os.getpid()]
 
     @task
     def pass_on(made):
@@ -86,10 +85,10 @@ def test_much_data_goes_from_worker_to_worker_without_the_driver(processes):
     with memory_watched() as driver:
         length, seen = moves()
 
-    assert length == LARGE
+    assert length == size
     assert seen[0] != seen[1]
     assert seen == [seen[0], seen[1], seen[0], seen[1], seen[0]]
-    assert driver.grown < LARGE / 5
+    assert driver.grown < size / 5
 
 
 class Keys(SchedulerPlugin):
@@ -189,7 +188,8 @@ def lines(monkeypatch):
     logger.removeHandler(lines)
 
 
-def test_a_hundred_thousand_lines_of_log_change_nothing(processes, lines):
+@pytest.mark.parametrize("n", [20_000, pytest.param(100_000, marks=pytest.mark.soak)])
+def test_many_lines_of_log_change_nothing(processes, lines, n):
     @task
     def talks(n):
         logger = get_run_logger()
@@ -199,8 +199,8 @@ def test_a_hundred_thousand_lines_of_log_change_nothing(processes, lines):
 
     @flow(task_runner=DaskTaskRunner(cluster=processes))
     def listens():
-        return talks.submit(100_000).result()
+        return talks.submit(n).result()
 
-    assert listens() == 100_000
+    assert listens() == n
     heard = [line for line in lines.heard if line.startswith("line ")]
-    assert heard == [f"line {number}" for number in range(100_000)]
+    assert heard == [f"line {number}" for number in range(n)]

@@ -37,7 +37,7 @@ def crash_of(observe):
         def never():
             add.submit(1)
 
-        with expected_time(15):
+        with expected_time(30):
             observed = observe(never)
         assert observed.state.is_crashed()
         assert observed.history.states.names == ["Pending", "Running", "Crashed"]
