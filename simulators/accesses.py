@@ -20,7 +20,8 @@ from typing import Any, cast
 from simulators.marks import Access, Call, Globals, may_change
 from simulators.marks.calls import READING, WRITING
 from simulators.partial_order import ANYTHING
-from simulators.scheduling import Scheduler, scheduler_here
+from simulators.scheduling import Scheduler
+from simulators.surroundings import scheduler_here
 
 _CONTAINERS = (list, dict, set, deque, bytearray)
 #: What cannot be changed, and things that are looked up rather than read.

@@ -2,8 +2,8 @@
 
 import gc
 import inspect
-from collections.abc import Callable, Collection, Container, Generator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Collection, Container, Generator
+from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -15,19 +15,20 @@ from runtime.context import environment
 from runtime.hooks import hookimpl, plugins
 from runtime.interrupts import SignalsHeld
 from runtime.logging import configure_console
-from simulators.accesses import AccessPoints
 from simulators.clusters import SimulatedCluster
 from simulators.exceptions import SimulatorError
 from simulators.execution import Executor, Test
 from simulators.faults import Faults
-from simulators.marks import Marking, Modules, Place, Project, marked
+from simulators.marked_points import marked_points
+from simulators.marks import Modules, Project
 from simulators.patches import patched
 from simulators.patches.logs import quiet_console
 from simulators.runner import SimulatedTaskRunner
 from simulators.schedules import Points, Runner, Schedule
-from simulators.scheduling import LEVELS, STATEMENTS, Scheduler, active, scheduler_here
+from simulators.scheduling import level_of
 from simulators.simulation import NO_FAULTS, STEP_LIMIT, Simulation, simulation_here
 from simulators.stacks import Stacks
+from simulators.surroundings import active
 from simulators.watchdog import watched
 
 
@@ -51,8 +52,7 @@ class Conditions:
     faults: Faults = NO_FAULTS
 
     def __post_init__(self) -> None:
-        if self.points not in LEVELS:
-            raise SimulatorError(f"Points are {', '.join(LEVELS)}, not {self.points!r}")
+        level_of(self.points)
         if self.runner == "declared" and (self.cluster is not None or self.faults):
             raise SimulatorError(
                 'With runner="declared" no task runs on a simulated cluster, and none has faults'
@@ -99,19 +99,9 @@ class Conditions:
             around.enter_context(active(simulation.scheduler))
             around.enter_context(watched(simulation.scheduler))
             executor = Executor(simulation, test, context, self.runner)
-            if LEVELS[self.points] >= STATEMENTS:
-                executor.marking = around.enter_context(self._marked(test, simulation.scheduler, executor))
             around.enter_context(_without_collections())
+            executor.marking = around.enter_context(marked_points(simulation.scheduler, self._files(test)))
             yield executor
-
-    def _marked(
-        self, test: Test, scheduler: Scheduler, executor: Executor
-    ) -> AbstractContextManager[Marking]:
-        files = self._files(test)
-        if self.points == "statements":
-            return marked(files, _pausing(scheduler, executor))
-        accesses = AccessPoints(scheduler, executor.mark_imported)
-        return marked(files, None, accesses.access, accesses.call)
 
     def _files(self, test: Test) -> Container[str]:
         """The files whose statements are points."""
@@ -126,21 +116,6 @@ def _file_of(test: Test) -> Path | None:
     function = test.func if isinstance(test, partial) else inspect.unwrap(test)
     code = getattr(getattr(function, "fn", function), "__code__", None)
     return Path(code.co_filename).resolve() if code is not None else None
-
-
-def _pausing(scheduler: Scheduler, executor: Executor) -> Callable[[Place], None]:
-    """What marks call: the run pauses at each statement, which is named by its file and line."""
-    spots: dict[Place, str] = {}
-
-    def pause(place: Place) -> None:
-        if scheduler_here() is scheduler:
-            executor.mark_imported()
-            spot = spots.get(place)
-            if spot is None:
-                spot = spots[place] = f"{Path(place.file).name}:{place.line}"
-            scheduler.pause("statement", spot=spot)
-
-    return pause
 
 
 def _parts(simulation: Simulation) -> dict[str, Any]:

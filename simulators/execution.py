@@ -191,11 +191,6 @@ class Executor:
         """Whether all code that should have points has them."""
         return self.marking is None or not any(code.may_run for code in self.marking.unmarked)
 
-    def mark_imported(self) -> None:
-        """Mark what was just imported, so that it has the same points in this schedule as in the next."""
-        if self.marking is not None and self.marking.imported:
-            self.marking.update()
-
     def run(self, strategy: Strategy, place_of: Callable[[Turn], str] | None = None) -> Execution:
         """One simulated run. The strategy has begun a schedule. Raises what interrupts the whole process.
 

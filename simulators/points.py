@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Hashable
 
 from simulators.partial_order import Spot
-from simulators.scheduling import scheduler_here
+from simulators.surroundings import scheduler_here
 
 
 def checkpoint(label: str = "") -> None:

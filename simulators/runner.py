@@ -4,22 +4,27 @@ import asyncio
 from contextlib import ExitStack
 from contextvars import copy_context
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from runtime.context import Environment, current_environment
 from runtime.envelope import Attempt
 from runtime.lifecycle import Started
+from runtime.logging import ENGINE
 from runtime.task_runners import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.loops import LoopAttempts
 from simulators.adoption import AdoptedLoop
 from simulators.clusters import SimulatedCluster
 from simulators.clusters.flights import Flights
 from simulators.faults import Risks, faults_of
+from simulators.marked_points import marked_points
+from simulators.marks import Project
 from simulators.patches import patched
 from simulators.schedules import Points, Schedule
-from simulators.scheduling import OPERATIONS, Scheduler, active
+from simulators.scheduling import OPERATIONS, Scheduler, level_of
 from simulators.simulation import Simulation, simulation_here
 from simulators.strategies import Misfortune, Replay, Strategy, strategy_called
+from simulators.surroundings import active
 from simulators.watchdog import watched
 
 
@@ -27,7 +32,9 @@ class SimulatedTaskRunner(BaseTaskRunner):
     """Runs tasks on stacks that take turns, in virtual time, as a strategy decides.
 
     In an exploration it belongs to that. Elsewhere each flow run is one simulated run: the calling flow is
-    taken in as its first stack. ``schedule`` is followed in place of ``strategy`` where it is given.
+    taken in as its first stack. Where ``schedule`` is given, it is followed, with its own seed and points, in
+    place of ``strategy``. Points in code lie in the project of the current folder, but not in the flow's own
+    function, which runs already when it is taken in.
 
     With a ``cluster``, attempts are made on its workers, as on Dask or Ray; without one, in this process.
     ``faults`` happen to attempts on a cluster: where there are some, and none is given, it is the usual one.
@@ -46,13 +53,17 @@ class SimulatedTaskRunner(BaseTaskRunner):
         super().__init__(
             strategy=strategy, seed=seed, schedule=schedule, points=points, faults=risks, cluster=cluster
         )
+        level_of(points)
         self._faults = risks
         self._cluster = cluster
         self._flights: Flights | None = None
         self._strategy = strategy
         self._seed = seed
-        self._schedule = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
         self._points: Points = points
+        self._schedule = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
+        if self._schedule is not None:
+            self._seed, self._points = self._schedule.seed, self._schedule.points
+        self._replay: Replay | None = None
         self._simulation: Simulation | None = None
         self._own: Simulation | None = None
 
@@ -91,6 +102,8 @@ class SimulatedTaskRunner(BaseTaskRunner):
         if self._flights is not None:
             self._flights.close()
         self._left.close()
+        if self._own is not None and self._replay is not None and (left := self._replay.left_over()):
+            ENGINE.warning("The run left its schedule at %s", left)
         self._simulation = self._own = self._flights = None
 
     def submit(self, attempt: Attempt) -> None:
@@ -136,11 +149,9 @@ class SimulatedTaskRunner(BaseTaskRunner):
         store = current_environment().store
         simulation = Simulation(self._points, self._seed, store=store, faults=self._faults)
         if self._schedule is not None:
-            strategy: Strategy = Replay(self._schedule)
-        elif isinstance(self._strategy, str):
-            strategy = strategy_called(self._strategy, self._seed)
+            strategy = self._replay = Replay(self._schedule)
         else:
-            strategy = self._strategy
+            strategy = strategy_called(self._strategy, self._seed)
         if self._faults and not strategy.strikes:
             strategy = Misfortune(strategy, self._seed, self._faults.most)
         strategy.begin()
@@ -154,6 +165,7 @@ class SimulatedTaskRunner(BaseTaskRunner):
         self._left.enter_context(patched())
         self._left.enter_context(active(scheduler))
         self._left.enter_context(watched(scheduler))
+        self._left.enter_context(marked_points(scheduler, Project(Path.cwd())))
         scheduler.adopt(scheduler.lane("main"))
         self._left.callback(scheduler.release)
         around = asyncio._get_running_loop()

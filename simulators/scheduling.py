@@ -19,8 +19,7 @@ goes on to the next alarm, if it stood still, and somebody who has not moved get
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Callable, Generator, Hashable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
 from contextvars import Context
 from math import inf
 from threading import get_ident
@@ -38,8 +37,15 @@ from simulators.turns import Lane, LoopTurn, Stack, Strike, Turn
 if TYPE_CHECKING:
     from simulators.loops import SimulatedLoop
 
-LEVELS: dict[Points, int] = {"declared": 0, "operations": 1, "statements": 2, "accesses": 3}
 OPERATIONS, STATEMENTS, ACCESSES = 1, 2, 3
+_LEVELS = {"declared": 0, "operations": OPERATIONS, "statements": STATEMENTS, "accesses": ACCESSES}
+
+
+def level_of(points: str) -> int:
+    """How much detail that is. Raises ``SimulatorError`` for points that there are not."""
+    if points not in _LEVELS:
+        raise SimulatorError(f"Points are {', '.join(_LEVELS)}, not {points!r}")
+    return _LEVELS[points]
 
 
 class Abandoned(BaseException):
@@ -52,7 +58,7 @@ class Scheduler:
     def __init__(self, carriers: Carriers, points: Points = "operations", limit: int = 1_000_000) -> None:
         self.carriers = carriers
         self.points: Points = points
-        self.level = LEVELS[points]
+        self.level = level_of(points)
         #: how many operations a run may do
         self.limit = limit
         #: operating system's threads whose code takes turns
@@ -655,30 +661,6 @@ class Scheduler:
         error, stack.raising = stack.raising, None
         assert error is not None
         raise error
-
-
-def scheduler_here() -> Scheduler | None:
-    """The scheduler that the calling code takes turns under, if it does."""
-    scheduler = _active
-    if scheduler is None or get_ident() not in scheduler.idents or not scheduler.under_way:
-        return None
-    return scheduler
-
-
-@contextmanager
-def active(scheduler: Scheduler) -> Generator[None]:
-    """Let code that takes turns find ``scheduler``. There can be one at a time."""
-    global _active
-    if _active is not None:
-        raise SimulatorError("There is a simulation under way in this process already; wait for its end.")
-    _active = scheduler
-    try:
-        yield
-    finally:
-        _active = None
-
-
-_active: Scheduler | None = None
 
 
 def _first(pending: "list[Turn]") -> Operation:

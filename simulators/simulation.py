@@ -12,10 +12,11 @@ from simulators.identities import SeededIdentities
 from simulators.pacing import Pace
 from simulators.patches.locks import SimulatedRLock
 from simulators.schedules import Points
-from simulators.scheduling import Scheduler, scheduler_here
+from simulators.scheduling import Scheduler
 from simulators.stacks import Stacks, carriers
 from simulators.standstill import explain
 from simulators.strategies import Strategy
+from simulators.surroundings import scheduler_here
 from simulators.threads import SimulatedThreads
 
 #: operations that one run may do; a run that does more goes on for ever, as far as anybody can tell

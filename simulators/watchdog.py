@@ -150,4 +150,4 @@ def _interruptible(frame: FrameType | None) -> FrameType | None:
 
 _SCHEDULING = str(Path(__file__).with_name("scheduling.py"))
 #: what the scheduler is asked all the time, and changes nothing
-_QUESTIONS = frozenset({"scheduler_here", "under_way"})
+_QUESTIONS = frozenset({"under_way"})

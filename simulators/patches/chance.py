@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import scheduler_here
+from simulators.surroundings import scheduler_here
 
 _INSTANCE: random.Random = getattr(random, "_inst")  # noqa: B009 - it is private there
 _urandom, _Random = os.urandom, random.Random

@@ -11,7 +11,7 @@ import freezegun.api
 
 from simulators.clocks import EPOCH
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import scheduler_here
+from simulators.surroundings import scheduler_here
 
 _datetime, _date = datetime.datetime, datetime.date
 

@@ -11,7 +11,8 @@ from typing import Any
 from runtime.futures import PrefectFuture
 from runtime.states import State
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import Scheduler, scheduler_here
+from simulators.scheduling import Scheduler
+from simulators.surroundings import scheduler_here
 
 _Future: Any = PrefectFuture  # whatever their results are
 _init, _enter, _settle = _Future.__init__, _Future.enter, _Future.settle

@@ -10,7 +10,8 @@ import threading
 from typing import Any
 
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import OPERATIONS, Abandoned, Scheduler, scheduler_here
+from simulators.scheduling import OPERATIONS, Abandoned, Scheduler
+from simulators.surroundings import scheduler_here
 from simulators.turns import Lane, Stack
 
 _real_lock, _real_rlock = threading.Lock, threading.RLock

@@ -6,7 +6,7 @@ from typing import Any
 
 from simulators.loops import SimulatedLoop
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import scheduler_here
+from simulators.surroundings import scheduler_here
 
 _new_event_loop = events.new_event_loop
 _cancel_all_tasks: Any = getattr(runners, "_cancel_all_tasks")  # noqa: B009 - it is private there

@@ -8,7 +8,7 @@ from typing import Any
 
 from simulators.exceptions import OutsideControl, SimulatorError
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import scheduler_here
+from simulators.surroundings import scheduler_here
 
 #: What can be allowed.
 KINDS = ("sockets", "processes")

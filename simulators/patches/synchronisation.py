@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import OPERATIONS, scheduler_here
+from simulators.scheduling import OPERATIONS
+from simulators.surroundings import scheduler_here
 
 #: The methods of each class that look at it, and those that change it.
 _METHODS: dict[type, tuple[str, str]] = {

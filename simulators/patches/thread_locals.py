@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import scheduler_here
+from simulators.surroundings import scheduler_here
 
 _real_local, _get_ident = threading.local, threading.get_ident
 

@@ -7,7 +7,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import Abandoned, Scheduler, scheduler_here
+from simulators.scheduling import Abandoned, Scheduler
+from simulators.surroundings import scheduler_here
 from simulators.turns import Stack
 
 _Thread = threading.Thread

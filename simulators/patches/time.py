@@ -6,7 +6,8 @@ from typing import Any
 
 from simulators.clocks import EPOCH, START
 from simulators.patches.substitution import Substitutes
-from simulators.scheduling import Scheduler, scheduler_here
+from simulators.scheduling import Scheduler
+from simulators.surroundings import scheduler_here
 
 
 def substitute(substitutes: Substitutes) -> None:
