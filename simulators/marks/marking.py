@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from threading import Lock
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType, ModuleType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from simulators.exceptions import SimulatorError
 from simulators.marks.accesses import Access, AccessMarks
@@ -123,16 +123,19 @@ class Marking:
 
     def _selected_code(self) -> Iterator[tuple[_Holder, CodeType]]:
         """All functions, generators and coroutines that there are in the files, with their code."""
-        for thing in gc.get_objects():
-            # Not isinstance, which would ask proxies what they stand for.
-            if type(thing) in _HOLDERS and (code := _code_of(thing)) is not None and self._selects(code):
+        # Not isinstance, which would ask proxies what they stand for.
+        things = cast("list[_Holder]", [thing for thing in gc.get_objects() if type(thing) in _HOLDERS])
+        for thing in things:
+            code = thing.__code__ if type(thing) is FunctionType else _code_of(thing)
+            if code is not None and self._selects(code):
                 yield thing, code
 
     def _selects(self, code: CodeType) -> bool:
         file = code.co_filename
-        if file not in self._selected:
-            self._selected[file] = file in self._files
-        return self._selected[file]
+        selected = self._selected.get(file)
+        if selected is None:
+            selected = self._selected[file] = file in self._files
+        return selected
 
     def _mark(self, function: FunctionType, code: CodeType) -> None:
         marked = self._with_marks(code)
@@ -193,12 +196,31 @@ def marked(
             listeners[_ACCESSES] = around.enter_context(_known_as("heard_access", on_access))
         if on_call is not None:
             listeners[_CALLS] = around.enter_context(_known_as("heard_call", on_call))
-        if gc.get_freeze_count():
-            gc.unfreeze()  # what is frozen cannot be found
         marking = Marking(files, listeners, around.enter_context(imports_noticed()))
         around.callback(marking.remove)
-        marking.update()
+        with _thawed():
+            marking.update()
+        around.callback(_thaw_if_more, gc.get_freeze_count())
         yield marking
+
+
+@contextmanager
+def _thawed() -> Generator[None]:
+    """What is frozen cannot be found: let it be found in the block, and freeze it again.
+
+    While it is frozen, the search for functions that marked code has made goes through new things only.
+    """
+    frozen = gc.get_freeze_count() > 0
+    if frozen:
+        gc.unfreeze()
+    yield
+    if frozen:
+        gc.freeze()
+
+
+def _thaw_if_more(frozen: int) -> None:
+    if gc.get_freeze_count() > frozen:  # somebody froze what marked code has made
+        gc.unfreeze()
 
 
 def heard_statement(place: Place) -> object:
