@@ -202,6 +202,8 @@ class Scheduler:
         main.running = asyncio._get_running_loop()
         self.stacks[main] = None
         self.current = main
+        if self.recorder is not None:
+            self.recorder.begin(main)
         return main
 
     def release(self) -> None:
@@ -210,6 +212,7 @@ class Scheduler:
         if main is not None:
             self.stacks.pop(main, None)
             self.current = self._root
+            self.recorder = None
             self._end_all()
             asyncio._set_running_loop(main.running)
             self.main = None
