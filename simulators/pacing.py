@@ -17,6 +17,7 @@ from typing import Any
 from runtime.envelope import Attempt, Report
 from runtime.lifecycle import Lost, Raised, Started, TaskRunEvent
 from runtime.lifecycle.crashes import crash_message
+from runtime.runs import TaskCall
 from runtime.threads import Interrupted
 from simulators.alarms import on_grid
 from simulators.scheduling import Abandoned, Scheduler
@@ -49,7 +50,7 @@ class Pace:
         call = attempt.call
         wrapped = self._wrapped_async if call.definition.is_async else self._wrapped
         definition = replace(call.definition, function=wrapped(call.definition.function, recorded))
-        attempt.call = replace(call, definition=definition)
+        attempt.call = TaskCall(definition, call.args, call.kwargs, call.has_references)
         return recorded.began
 
     def _report(self, recorded: RecordedAttempt, report: Report, event: TaskRunEvent) -> bool:
