@@ -3,13 +3,15 @@
 The numbers are what was measured with seed 0, rounded up: they may get smaller, not larger.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
 
-from simulators import Points, explore, replay
+from simulators import Execution, Points, Schedule, explore, replay
+from simulators.conditions import Conditions
 from simulators.exceptions import Deadlock
+from simulators.strategies import Divergence, Replay
 from tests.quality.planted import locks, loops, memory, timing
 
 
@@ -88,18 +90,25 @@ def test_every_planted_bug_is_found_and_shrinks(planted: Planted, strategy: str)
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=str)
-def test_a_found_bug_is_reproduced_by_its_token_every_time(planted: Planted, request: pytest.FixtureRequest):
-    failure = explore(planted.test, points=planted.points, strategy="pos").failures[0]
-    token = str(failure.shrunk)
+def test_a_found_bug_is_reproduced_by_its_token_every_time(planted: Planted):
+    token = str(explore(planted.test, points=planted.points, strategy="pos").failures[0].shrunk)
 
-    times = 100 if request.config.getoption("--soak") else 3
-    digests = {_digest(planted, token) for _ in range(times)}
+    replayed = replay(planted.test, token)
+    again = _replays(planted.test, Schedule.parse(token), 99)
 
-    assert len(digests) == 1
+    assert [_account(execution) for execution in again] == 99 * [_account(replayed)]
+    assert isinstance(replayed.error, planted.error)
+    assert replayed.divergence is None
 
 
-def _digest(planted: Planted, token: str) -> str:
-    execution = replay(planted.test, token)
-    assert isinstance(execution.error, planted.error)
-    assert execution.divergence is None
-    return execution.digest
+def _replays(test: Callable[[], None], schedule: Schedule, times: int) -> Iterator[Execution]:
+    """The same under the same conditions, which need not be made anew each time."""
+    with Conditions.of(schedule).executor(test) as executor:
+        for _ in range(times):
+            strategy = Replay(schedule)
+            strategy.begin()
+            yield executor.run(strategy)
+
+
+def _account(execution: Execution) -> tuple[type[BaseException], str, Divergence | None]:
+    return type(execution.error), execution.digest, execution.divergence
