@@ -28,6 +28,7 @@ from runtime.task_runners.ray.native import (
     client_address,
     gcs_address,
     job_that_imports_what_we_can,
+    no_dashboard_process,
     ray,
     start_nothing_by_accident,
 )
@@ -134,6 +135,8 @@ class RayInstance:
             open_ray.enter_context(
                 private_surroundings(on_loopback="_node_ip_address" not in self._init_kwargs)
             )
+            if not self.shows_tasks:
+                open_ray.enter_context(no_dashboard_process())
         with _quiet():
             if "://" in address:  # Ray Client takes no job: it sends what it is given as JSON
                 ray.init(address, **self._init_kwargs)

@@ -5,6 +5,8 @@ Ray's annotations are incomplete, so its names are untyped here, once, instead o
 
 import re
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,6 +88,27 @@ def listen_on_loopback(wanted: bool) -> bool:
     before = not constants.ENABLE_RAY_CLUSTER
     constants.ENABLE_RAY_CLUSTER = not wanted
     return before
+
+
+@contextmanager
+def no_dashboard_process() -> Generator[None]:
+    """Where a Ray is started in the block, nothing is started for its dashboard.
+
+    Without a dashboard, Ray starts its process all the same, for statistics of use alone, and ``ray.init``
+    waits for that: a quarter of the time that it takes.
+    """
+    untyped = cast("Any", services)
+    before = untyped.start_api_server
+    untyped.start_api_server = _no_api_server
+    try:
+        yield
+    finally:
+        untyped.start_api_server = before
+
+
+def _no_api_server(*_: object, **__: object) -> tuple[str, None]:
+    """Its address, and the process: what Ray understands where there is none."""
+    return "", None
 
 
 def cancel(ref: Any, *, force: bool, arrived: Any) -> None:

@@ -97,7 +97,7 @@ def test_a_driver_that_is_ended_leaves_nothing_behind(driver, number):
     folder = private_folder(script)
 
     os.kill(script.process.pid, number)
-    script.ended(30)
+    script.ended(90)
 
     assert script.left_after(15) == []
     until(lambda: not folder.exists(), 15)
@@ -121,6 +121,8 @@ def looks():
     family = {process.pid for process in psutil.Process().children(recursive=True)} | {os.getpid()}
     open_to = {c.laddr.ip for c in psutil.net_connections("inet") if c.status == "LISTEN" and c.pid in family}
     print("LISTENS", sorted(open_to))
+    parts = [part for process in psutil.Process().children() for part in process.cmdline()]
+    print("DASHBOARD", [part for part in parts if part.endswith("dashboard.py")])
     raylet = next(p for p in psutil.Process().children() if p.name() == "raylet")
     path = next(a for a in raylet.cmdline() if a.startswith("--raylet_socket_name=")).partition("=")[2]
     folder = path.partition("/r/session_")[0]
@@ -144,6 +146,7 @@ def test_a_private_ray_is_private(driver, tmp_path):
         "::ffff:127.0.0.1",
         "::1",
     }
+    assert script.wait_for("DASHBOARD") == "DASHBOARD []"
     _, folder, mode = script.wait_for("FOLDER").split()
     assert mode == "0o700"
     assert not Path(folder).exists()
