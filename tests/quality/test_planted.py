@@ -62,6 +62,7 @@ PLANTED = [
     Planted(timing.stale_after_timeout, AssertionError, 1, _within(5, 5, 5, 10), "operations"),
     Planted(timing.last_writer_wins, AssertionError, 1, _within(20, 20, 10, 20), "operations"),
     Planted(timing.flushed_twice, AssertionError, 1, _within(10, 30, 10, 20)),
+    Planted(timing.woken_by_nobody, AssertionError, 1, _within(5, 30, 20, 10)),
     Planted(loops.lost_update_across_await, AssertionError, 1, _within(5, 5, 5, 10), "operations"),
     Planted(loops.token_refreshed_twice, AssertionError, 1, _within(5, 5, 5, 10), "operations"),
     Planted(loops.lock_looked_at, AssertionError, 1, _within(5, 5, 5, 20), "operations"),

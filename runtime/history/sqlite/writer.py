@@ -79,11 +79,14 @@ Item = tuple[Tree, FlowRun | StateChange | LogLine] | Barrier
 class Writer:
     """Writes items in the order in which they were put, from any thread."""
 
-    def __init__(self, path: Path, durability: Durability, patience: float, limit: int = LIMIT) -> None:
+    def __init__(
+        self, path: Path, durability: Durability, patience: float, limit: int = LIMIT, watch: float = WATCH
+    ) -> None:
         self._path = path
         self._durability: Durability = durability
         self._patience = patience
         self._limit = limit
+        self._watch = watch
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -163,7 +166,7 @@ class Writer:
             with self._changed:
                 self._room.notify_all()
             self._write(batch)
-            if time.monotonic() - watched >= WATCH:
+            if time.monotonic() - watched >= self._watch:
                 watched = time.monotonic()
                 self._look_for_requests()
             for item in batch:
@@ -180,7 +183,7 @@ class Writer:
                         self._close()
                     self._thread = None
                     return False
-                self._changed.wait(WATCH)
+                self._changed.wait(self._watch)
             self._idle = False
             return True
 

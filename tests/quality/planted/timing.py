@@ -165,3 +165,33 @@ def flushed_twice() -> None:
 
     collect()
     assert sent == ["a", "b"]
+
+
+def woken_by_nobody() -> None:
+    """Who waits looks first and says so after; what comes in between is found half a second late."""
+    orders: list[str] = []
+    idle = threading.Event()
+    came = threading.Event()
+
+    @task
+    def cook() -> str:
+        while not orders:
+            idle.set()
+            came.wait(0.5)
+        return orders.pop()
+
+    @task
+    def order() -> None:
+        orders.append("soup")
+        if idle.is_set():
+            came.set()
+
+    @flow
+    def kitchen() -> None:
+        served = cook.submit()
+        order.submit()
+        served.result()
+
+    began = time.monotonic()
+    kitchen()
+    assert time.monotonic() == began
