@@ -50,6 +50,11 @@ class RayTaskRunner(SendingTaskRunner):
         """Bring home the results that somebody may still ask for, and end what :meth:`open` started."""
         self._opened.close()
 
+    def foresee(self, attempt: Attempt) -> None:
+        """Hand the attempt to Ray along with its upstream, where that is not too much."""
+        if len(attempt.task_run.inputs) <= _AHEAD_WITH:
+            super().foresee(attempt)
+
     def confirm(self, handle: Flight, otherwise: Callable[[], None]) -> None:
         """Let it count that the attempt was handed over, or call ``otherwise``."""
         self._flights.confirm(handle, otherwise)
@@ -142,6 +147,9 @@ def _objects(handles: "list[Flight | RayResult]") -> Generator[Any]:
 _PROCESS = uuid4().hex
 _ids = count()
 _FUNCTIONS_KEPT = 512
+#: How many inputs an attempt has that is sent ahead. Ray takes longer to bring the objects of some more than
+#: the driver to hear of them; and by then it knows which are small, and sends those along.
+_AHEAD_WITH = 10
 #: By the key of the task's code, and whether its runs are shown. For all flows of this process: Ray's own
 #: table must not grow with them.
 _functions: dict[tuple[str, bool], Any] = {}
