@@ -1,5 +1,6 @@
 """Flows in virtual time, under a scheduler that decides the order of everything and remembers it."""
 
+from simulators.certificates import Certificate
 from simulators.clusters import SimulatedCluster
 from simulators.execution import Execution
 from simulators.exploration import Exploration, check, explore, replay
@@ -11,6 +12,7 @@ from simulators.schedules import Decision, Points, Schedule
 from simulators.shrinking import shrink
 
 __all__ = [
+    "Certificate",
     "DataRace",
     "Decision",
     "Execution",

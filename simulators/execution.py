@@ -187,6 +187,11 @@ class Executor:
         return [str(code) for code in self.marking.unmarked] if self.marking is not None else []
 
     @property
+    def modules(self) -> list[str]:
+        """The files whose code has points of its own."""
+        return self.marking.files if self.marking is not None else []
+
+    @property
     def has_points(self) -> bool:
         """Whether all code that should have points has them."""
         return self.marking is None or not any(code.may_run for code in self.marking.unmarked)

@@ -2,11 +2,14 @@
 
 import gc
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from math import inf
+from time import monotonic
 from types import ModuleType
 from typing import Any
 
 from runtime.history import FlowRunHistory
+from simulators.certificates import Certificate
 from simulators.clusters import SimulatedCluster
 from simulators.conditions import Conditions
 from simulators.exceptions import Livelock, SimulatorError
@@ -21,8 +24,6 @@ from simulators.stacks import Stacks
 from simulators.strategies import (
     DPOR,
     NEAR,
-    Exhaustive,
-    Fifo,
     Misfortune,
     Near,
     Replay,
@@ -32,6 +33,8 @@ from simulators.strategies import (
 
 #: schedules that a sampling strategy tries where nobody says how many
 DEFAULT_SCHEDULES = 200
+#: seconds after which an exhaustive search gives up where nobody says when
+DEFAULT_SECONDS = 600.0
 #: races that are told one by one
 MOST_RACES = 100
 #: schedules after which the youngest garbage is collected
@@ -41,10 +44,14 @@ _COLLECT_EVERY = 50
 class Exploration:
     """What came of trying many schedules."""
 
-    def __init__(self, seed: int, points: Points, strategy: str) -> None:
+    def __init__(self, seed: int, points: Points, strategy: Strategy, bounds: Mapping[str, float]) -> None:
         self.seed = seed
         self.points: Points = points
-        self.strategy = strategy
+        self.strategy = strategy.name
+        self._chosen = strategy
+        self._bounds = bounds
+        #: why it is not complete, each reason once
+        self.gaps: dict[str, None] = {}
         #: how many schedules were tried
         self.executions = 0
         self.failures: list[Failure] = []
@@ -54,6 +61,8 @@ class Exploration:
         self.outcomes: Counter[Any] = Counter()
         #: how many different orders of state changes were seen
         self.distinct_histories = 0
+        #: the files whose code had points of its own
+        self.modules: list[str] = []
         #: code whose statements should have been points and are not, and why
         self.unmarked: list[str] = []
         #: two accesses that nothing orders, one of them a write; each pair of places once
@@ -62,30 +71,23 @@ class Exploration:
         self.outside_control: list[str] = []
 
     @property
-    def certificate(self) -> str:
+    def certificate(self) -> Certificate:
         """What has been shown, and no more than that."""
-        return "; ".join([self._shown, *self._left_out])
-
-    @property
-    def _left_out(self) -> list[str]:
-        races = f"{len(self.races)} data races" if self.races else ""
-        without = f"{len(self.unmarked)} pieces of code without points (unmarked)" if self.unmarked else ""
-        beyond = f"{len(self.outside_control)} lines outside control" if self.outside_control else ""
-        return [part for part in (races, without, beyond) if part]
-
-    @property
-    def _shown(self) -> str:
-        found = f"{len(self.failures)} failing" if self.failures else "no failure"
-        if self.complete:
-            kind = "trace" if self.strategy == DPOR.name else "interleaving"
-            every = f"the only {kind}" if self.executions == 1 else f"all {self.executions} {kind}s"
-            return f"{every} at points={self.points}: {found}"
-        if self.failures or not self.executions:
-            return f"{found} in {self.executions} schedules ({self.strategy})"
-        # The rule of three: what happens in more than 3/n of all schedules is missed n times by chance in 20.
-        return (
-            f"no failure in {self.executions} schedules ({self.strategy}); a failure that one schedule in "
-            f"{max(1, round(self.executions / 3))} of this strategy shows is missed with a chance of 5 %"
+        chosen = self._chosen
+        return Certificate(
+            points=self.points,
+            strategy=self.strategy,
+            seed=self.seed,
+            exhaustive=chosen.exhaustive,
+            bounds={**self._bounds, **chosen.bounds},
+            executions=self.executions,
+            traces=self.executions - chosen.redundant if isinstance(chosen, DPOR) else None,
+            failures=len(self.failures),
+            races=len(self.races),
+            modules=self.modules,
+            unmarked=self.unmarked,
+            outside_control=self.outside_control,
+            gaps=tuple(self.gaps),
         )
 
     def __repr__(self) -> str:
@@ -97,6 +99,7 @@ def explore(
     *,
     strategy: str | Strategy = "portfolio",
     schedules: int | None = None,
+    seconds: float | None = None,
     seed: int = 0,
     points: Points = "statements",
     faults: Risks = (),
@@ -117,6 +120,7 @@ def explore(
         strategy: a name, or a strategy of your own.
         schedules: how many to try; None: 200, and all of them for an exhaustive search; with ``near`` 300
             more.
+        seconds: real time after which no further schedule is begun; None: 600 for an exhaustive search.
         seed: where chance comes from, the strategy's and the test's.
         points: where a switch may happen.
         faults: what may go wrong on workers: a list, of which one happens in a run at most, ``at_most(...)``
@@ -138,13 +142,14 @@ def explore(
     chosen = strategy_called(strategy, seed)
     if risks and not chosen.strikes:
         chosen = Misfortune(chosen, seed, risks.most)
-    limit = schedules if schedules is not None else _limit(chosen)
+    limits = _limits(chosen, schedules, seconds)
     if near is not None:
         if risks or cluster is not None:
             raise SimulatorError("near= goes without faults and clusters: what was lost then is lost again.")
         centre = _schedule_of(near, points, seed)
         chosen = Near(centre, chosen, seed)
-        limit = NEAR + limit if schedules is None and limit is not None else limit
+        if schedules is None and "schedules" in limits:
+            limits["schedules"] += NEAR
         points, seed, runner = centre.points, centre.seed, centre.runner
     conditions = Conditions(
         points=points,
@@ -157,22 +162,22 @@ def explore(
         cluster=cluster,
         faults=risks,
     )
-    exploration = Exploration(seed, points, chosen.name)
+    bounds = {"step_limit": step_limit, **limits, **({"faults": risks.most} if risks else {})}
+    exploration = Exploration(seed, points, chosen, bounds)
+    gaps = exploration.gaps
+    began = monotonic()
     seen: set[int] = set()
     outside: dict[str, None] = {}
-    exact = True
     with conditions.executor(test) as executor:
-        while limit is None or exploration.executions < limit:
+        while not (met := _met(limits, exploration.executions, monotonic() - began)):
             if not chosen.begin():
-                exploration.complete = chosen.exhausts and exact and executor.has_points
                 break
             execution = executor.run(chosen)
             chosen.end(execution)
             exploration.executions += 1
             exploration.outcomes[execution.outcome] += 1
             seen.add(execution.outline)
-            cut = isinstance(execution.error, Livelock)
-            exact = exact and not (cut or execution.favours or execution.outside_control)
+            gaps.update(dict.fromkeys(_gaps(execution)))
             outside.update(dict.fromkeys(execution.outside_control))
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)
@@ -180,8 +185,12 @@ def explore(
             if execution.failed:
                 exploration.failures.append(Failure(execution, exploration.executions, test, conditions))
                 if stop_on_failure:
+                    met = "it stopped at the first failure"
                     break
+        exploration.modules = executor.modules
     exploration.unmarked = executor.unmarked
+    gaps.update(dict.fromkeys(_gaps_of_search(chosen, met, has_points=executor.has_points)))
+    exploration.complete = not gaps
     exploration.outside_control = list(outside)
     exploration.distinct_histories = len(seen)
     return exploration
@@ -192,6 +201,7 @@ def check(
     *,
     strategy: str | Strategy = "portfolio",
     schedules: int | None = None,
+    seconds: float | None = None,
     seed: int = 0,
     points: Points = "statements",
     faults: Risks = (),
@@ -208,6 +218,7 @@ def check(
         test,
         strategy=strategy,
         schedules=schedules,
+        seconds=seconds,
         seed=seed,
         points=points,
         faults=faults,
@@ -274,5 +285,37 @@ def _schedule_of(near: Schedule | FlowRunHistory | str, points: Points, seed: in
     return near if isinstance(near, Schedule) else Schedule.from_history(near, points=points, seed=seed)
 
 
-def _limit(strategy: Strategy) -> int | None:
-    return None if isinstance(strategy, DPOR | Exhaustive | Fifo | Replay) else DEFAULT_SCHEDULES
+def _limits(strategy: Strategy, schedules: int | None, seconds: float | None) -> dict[str, float]:
+    """What ends the search, besides the strategy."""
+    limits: dict[str, float] = {}
+    if schedules is not None or not strategy.exhaustive:
+        limits["schedules"] = DEFAULT_SCHEDULES if schedules is None else schedules
+    if seconds is not None or strategy.exhaustive:
+        limits["seconds"] = DEFAULT_SECONDS if seconds is None else seconds
+    return limits
+
+
+def _met(limits: Mapping[str, float], schedules: int, seconds: float) -> str:
+    """Which limit is reached, in words; "" where none is."""
+    if schedules >= limits.get("schedules", inf):
+        return f"it stopped after {schedules} schedules (schedules={schedules})"
+    if seconds >= limits.get("seconds", inf):
+        return f"it stopped after {limits['seconds']:g} s (seconds={limits['seconds']:g}; give it more)"
+    return ""
+
+
+def _gaps_of_search(strategy: Strategy, met: str, *, has_points: bool) -> Iterator[str]:
+    if met or not strategy.exhausts:
+        yield met or strategy.cut
+    if not has_points:
+        yield "code has no points"
+
+
+def _gaps(execution: Execution) -> Iterator[str]:
+    """What keeps one run from saying all about its schedule."""
+    if isinstance(execution.error, Livelock):
+        yield "a run was cut off that went on for ever"
+    if execution.favours:
+        yield "somebody got a turn that no strategy decided"
+    if execution.outside_control:
+        yield "real time decided something"

@@ -78,6 +78,11 @@ class Marking:
         return len(self._functions)
 
     @property
+    def files(self) -> list[str]:
+        """The files of functions that have got marks."""
+        return sorted({code.co_filename for _, code in self._functions})
+
+    @property
     def unmarked(self) -> list[Unmarked]:
         """What was selected and has no marks, in the order of the source."""
         return sorted(self._unmarked, key=lambda code: (code.file, code.line, code.name))

@@ -121,6 +121,10 @@ class Strategy(ABC):
     name = "strategy"
     #: whether the schedules it gives, once there are no more, are all that exist
     exhausts = False
+    #: whether it looks for all schedules that exist, and so ends by itself
+    exhaustive = False
+    #: why the schedules that it gave are not all, where they are not
+    cut = "it is a sample"
     #: whether it hears of each event
     hears = False
     #: whether what was woken waits for its turn, and taking what is free is a point, at every level
@@ -129,6 +133,11 @@ class Strategy(ABC):
     strikes = False
     #: the times that the present schedule keeps to
     timeline: Timeline | None = None
+
+    @property
+    def bounds(self) -> Mapping[str, float]:
+        """The limits that it keeps to, by name."""
+        return {}
 
     def begin(self) -> bool:
         """Get ready for another schedule; False where there is none left."""

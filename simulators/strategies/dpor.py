@@ -1,16 +1,22 @@
 """DPOR: one schedule of each kind; those that differ in the order of what is independent are of one kind."""
 
 from collections.abc import Sequence
+from math import inf
+from operator import le, sub
 
 from simulators.exceptions import SimulatorError
 from simulators.partial_order import TIME, Branch, Event, Order, Race, Reversal, dependent, insert
 from simulators.strategies.base import Operation, Strategy, Trace
 
+#: preemptions and delays, or what is left of them
+_Price = tuple[float, ...]
+_NOTHING: _Price = (0, 0)
+
 
 class _Node:
     """What is known of the place before an event."""
 
-    __slots__ = ("asleep", "branches", "known")
+    __slots__ = ("asleep", "branches", "known", "left", "prices")
 
     def __init__(self, asleep: dict[str, tuple[Event, int]], branches: list[Branch], known: int) -> None:
         #: processes that need not go on from here, with what they would do, until something depends on that;
@@ -20,6 +26,9 @@ class _Node:
         self.branches = branches
         #: how many things had been seen
         self.known = known
+        #: what may still be paid after it, and what each process would cost there
+        self.left: _Price = _NOTHING
+        self.prices: dict[str, _Price] = {}
 
 
 class DPOR(Strategy):
@@ -31,20 +40,39 @@ class DPOR(Strategy):
     at the place before the first, unless an execution that was made or is planned has that order too.
 
     What it keeps are the places of one execution, and for each what is still to be tried there.
+
+    Bounds leave out executions that preempt a run more often, or pass over more runs, than they say (see
+    ``Exhaustive``); the others are those of the whole search. A trace is left out even if another order of
+    its steps would keep the bound: to find that one too takes executions that the whole search does not make
+    (Coons, Musuvathi and McKinley, OOPSLA 2013).
     """
 
     name = "dpor"
+    exhaustive = True
     strikes = True
     hears = True
     fine = True
 
-    def __init__(self) -> None:
+    def __init__(self, preemptions: int | None = None, delays: int | None = None) -> None:
+        for bound, value in (("preemptions", preemptions), ("delays", delays)):
+            if value is not None and value < 0:
+                raise ValueError(f"{bound} must be 0 or more, or None, not {value}")
+        self._bounds: dict[str, int | None] = {"preemptions": preemptions, "delays": delays}
+        self._purse: _Price = tuple(inf if bound is None else bound for bound in self._bounds.values())
+        self._bounded = any(bound is not None for bound in self._bounds.values())
         self.exhausts = True
+        #: why the schedules were not all
+        self.cut = ""
         #: executions that could have been spared: none, where all that runs touch is known
         self.redundant = 0
         self._order = Order()
         self._path = [_Node({}, [], 0)]
         self._begun = False
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Its bounds, those that it has."""
+        return {name: bound for name, bound in self._bounds.items() if bound is not None}
 
     def begin(self) -> bool:
         """Go back to the last place where something is left to try; False where there is none."""
@@ -59,6 +87,8 @@ class DPOR(Strategy):
             node.asleep[done.process] = done, node.known
         self._begun = True
         self._depth = 0
+        self._left = self._purse
+        self._prices: dict[str, _Price] = {}
         self._again = [event.process for event in self._order.events[: len(self._path) - 1]]
         self._order.cut(len(self._path) - 1)
         self._spoilt = False
@@ -66,6 +96,19 @@ class DPOR(Strategy):
 
     def choose(self, pending: Sequence[Operation]) -> Operation:
         """What was done here before; what a branch says; what is not asleep."""
+        chosen = self._usual(pending)
+        if not self._bounded:
+            return chosen
+        preempts = pending[0].goes_on
+        self._prices = {
+            operation.process: (preempts and index > 0, index) for index, operation in enumerate(pending)
+        }
+        if not _affords(self._left, self._prices[chosen.process]):
+            self._leave_out("a bound of the strategy cut schedules off")
+            return pending[0]
+        return chosen
+
+    def _usual(self, pending: Sequence[Operation]) -> Operation:
         if self._depth < len(self._again):
             return self._find(pending, self._again[self._depth])
         node = self._path[-1]
@@ -82,18 +125,24 @@ class DPOR(Strategy):
     def hear(self, event: Event, known: int) -> None:
         """Keep the event in mind, and who is asleep after it."""
         depth, self._depth = self._depth, self._depth + 1
+        left = self._left
+        if self._prices:
+            price = self._prices.get(event.process, _NOTHING)
+            self._left = tuple(map(sub, left, price))
+        prices, self._prices = self._prices, {}
         if depth < len(self._again):
             if event.process != self._again[depth]:
                 raise self._not_deterministic(self._again[depth], event.process)
             return
         node = self._path[-1]
+        node.left, node.prices = left, prices
         branches: list[Branch] = []
         if node.branches:
             branch = node.branches.pop(0)
             if branch.event.process == event.process:
                 branches = branch.branches
-            else:  # it waited for something that nobody knows of
-                self.exhausts = False
+            else:
+                self._leave_out("a step could not be made: something depends on what nobody recorded")
         for fault in event.instead:
             if fault.process not in node.asleep and all(
                 b.event.process != fault.process for b in node.branches
@@ -131,7 +180,14 @@ class DPOR(Strategy):
         for event, known in node.asleep.values():
             if reversal.may_begin_with(event, known):
                 return
+        if not _affords(node.left, node.prices.get(reversal.events[0].process, _NOTHING)):
+            self._leave_out("a bound of the strategy cut schedules off")
+            return
         insert(node.branches, reversal, node.known)
+
+    def _leave_out(self, why: str) -> None:
+        self.exhausts = False
+        self.cut = self.cut or why
 
     def _find(self, pending: Sequence[Operation], process: str) -> Operation:
         for operation in pending:
@@ -144,3 +200,7 @@ class DPOR(Strategy):
             f"The run is not deterministic, or something in it depends on what nobody knows of: after "
             f"{self._depth} operations {expected} should go on, and could not; there was {found}"
         )
+
+
+def _affords(left: _Price, price: _Price) -> bool:
+    return all(map(le, price, left))

@@ -16,6 +16,8 @@ class Exhaustive(Strategy):
     """
 
     name = "exhaustive"
+    exhaustive = True
+    cut = "a bound of the strategy cut schedules off"
     strikes = True
 
     def __init__(
@@ -29,6 +31,12 @@ class Exhaustive(Strategy):
         #: the branch taken at each decision, and how many the decision has
         self._path: list[list[int]] = []
         self._begun = False
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """Its bounds, those that it has."""
+        named = zip(("preemptions", "delays", "deviations"), self._bounds, strict=True)
+        return {name: bound for name, bound in named if bound is not None}
 
     def begin(self) -> bool:
         """Turn at the last decision that has a branch left; False where none has."""

@@ -9,6 +9,8 @@ class Fifo(Strategy):
     """Who runs goes on until it has to wait; then comes who has waited longest. One schedule."""
 
     name = "fifo"
+    exhaustive = True
+    cut = "it is one schedule"
     strikes = True
 
     def __init__(self) -> None:

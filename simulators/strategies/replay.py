@@ -31,6 +31,8 @@ class Replay(Strategy):
     """
 
     name = "replay"
+    exhaustive = True
+    cut = "it is one schedule"
     strikes = True
 
     def __init__(self, schedule: Schedule) -> None:

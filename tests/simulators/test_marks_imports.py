@@ -87,7 +87,7 @@ def test_what_came_by_a_way_that_nobody_notices_is_named(load, tmp_path):
     exploration = explore(run, schedules=1)
 
     assert exploration.unmarked == [f"work ({late}:1): came while marks were in, and was not seen"]
-    assert exploration.certificate.endswith("; 1 pieces of code without points (unmarked)")
+    assert str(exploration.certificate).endswith("; 1 pieces of code without points (unmarked)")
 
 
 def test_modules_imported_meanwhile_keep_no_substitutes(load, tmp_path, monkeypatch):

@@ -60,7 +60,7 @@ def test_a_real_lock_that_another_stack_holds_does_not_hang():
     (named,) = exploration.outside_control
     assert exploration.outcomes == {"['first', 'second']": 1}
     assert re.fullmatch(r"main waits for what the simulation does not know at .*test_watchdog.py:\d+", named)
-    assert exploration.certificate.endswith("; 1 lines outside control")
+    assert str(exploration.certificate).endswith("; 1 lines outside control")
     assert not exploration.complete
 
 
