@@ -13,12 +13,13 @@ from runtime.context import CARRIED, FLOW_RUN, TAGS, TASK_RUN, Environment, Flow
 from runtime.envelope import Attempt
 from runtime.exceptions import NotSerializable
 from runtime.lifecycle import Raised, Returned, Started, Stopped, TaskRunEvent, describe
-from runtime.logging import prints_logged
+from runtime.logging import OUTLET, prints_logged
 from runtime.remote import messages
 from runtime.remote.calls import CallHeader, read_arguments, read_inputs
 from runtime.remote.code import Surroundings, this_process, unpack_definition, unpack_surroundings
 from runtime.remote.messages import Message
 from runtime.remote.records import send_records
+from runtime.remote.remains import Remains
 from runtime.remote.values import Unusable, check_result, dump, pack_exception
 from runtime.results import result_storage
 from runtime.runs import TaskCall, TaskRun
@@ -71,9 +72,9 @@ def run(
 def stop(id: str, home: Home | None = None) -> bool:  # noqa: A002 - the word for it
     """Stop the attempt called ``id``, now or as soon as it begins; whether it is under way."""
     home = home or _here
+    home.stopped.append(id)  # first: it may begin just now
     made = home.under_way.get(id)
     if made is None:
-        home.stopped.append(id)
         return False
     made.stop()
     return True
@@ -197,11 +198,14 @@ class _Made:
             self._make_here(attempt)
 
     def _make_here(self, attempt: Attempt) -> None:
+        remains = Remains() if OUTLET.get() is not None else None
         if attempt.guard is None:
             asyncio.run(self._make_async(attempt))
         else:
             attempt.context = copy_context()
             attempt.run(self._worker)
+        if remains is not None:
+            remains.tell(attempt.task_run.name)
 
     async def _make_async(self, attempt: Attempt) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -432,3 +433,20 @@ def test_a_large_result_of_another_cluster_is_waited_for(threads, processes, gat
         return inner()
 
     assert outer() == 10_000
+
+
+def test_threads_and_processes_that_a_task_leaves_behind_are_named(processes, gate, caplog):
+    @task
+    def litters(gate):
+        threading.Thread(target=gate.wait, name="forgotten").start()
+        return subprocess.Popen(["sleep", "60"]).pid
+
+    ended, clean = states_of(DaskTaskRunner(cluster=processes), lambda: [litters.submit(gate), add.submit(1)])
+    gate.open()
+    os.kill(ended.result(), signal.SIGKILL)
+
+    (told,) = [record for record in caplog.records if "left behind on its worker" in record.getMessage()]
+    assert clean.is_completed()
+    assert told.getMessage().startswith("Task run 'litters-")
+    assert "thread 'forgotten'" in told.getMessage()
+    assert f"process {ended.result()} (sleep 60)" in told.getMessage()
