@@ -177,8 +177,7 @@ class Attempt:
         failed = Failed("Task run encountered an exception.", data=error, at=self.clock.time())
         try:
             return Raised(self.number, error, self._is_retriable(failed))
-        except Exception as broken:  # the user's condition may raise anything
-            broken.__context__ = error
+        except BaseException as broken:  # the user's condition may raise anything
             return Raised(self.number, broken, retriable=False)
 
     def _is_retriable(self, failed: State) -> bool:

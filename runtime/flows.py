@@ -22,6 +22,7 @@ from runtime.options import (
     checked_hooks,
     checked_name,
     checked_run_name,
+    checked_text,
     description_of,
     refuse_unknown,
 )
@@ -76,7 +77,7 @@ class Flow(Generic[P, R]):
         name = options.get("name")
         self.name = checked_name("flow", name if name is not None else _name_of(function))
         self._signature.refuse(_RESERVED, f"Flow '{self.name}'")
-        self.version = options.get("version")
+        self.version = checked_text("version", options.get("version"))
         self.description = description_of(function, options.get("description"))
         self._task_runner = _checked_runner(options.get("task_runner"))
         validate_parameters = options.get("validate_parameters", True)

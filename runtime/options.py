@@ -53,6 +53,13 @@ def checked_name(kind: str, name: object) -> str:
     return name
 
 
+def checked_text(option: str, text: object) -> str | None:
+    """A text that may be left out. Raises ``TypeError``."""
+    if text is not None and not isinstance(text, str):
+        raise TypeError(f"{option} must be a string or None, not {text!r}")
+    return text
+
+
 def refuse_unknown(what: str, given: Iterable[str], known: Collection[str]) -> None:
     """Raise ``TypeError`` for an option that does not exist."""
     for option in given:
@@ -77,7 +84,10 @@ def checked_run_name(
     if not callable(run_name):
         raise TypeError(f"{option} must be a string, a function or None, not {run_name!r}")
     make = run_name
-    takes_parameters = bool(inspect.signature(make).parameters)
+    try:
+        takes_parameters = bool(inspect.signature(make).parameters)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{option} must be a function that says what it takes: {error}") from error
 
     def name(parameters: dict[str, Any]) -> str:
         made = make(parameters) if takes_parameters else make()
@@ -128,8 +138,8 @@ def checked_function(kind: str, function: object) -> Callable[..., Any]:
 
 
 def description_of(function: Callable[..., Any], given: str | None) -> str | None:
-    """What was said, or else the function's docstring."""
-    return given if given is not None else inspect.getdoc(function)
+    """What was said, or else the function's docstring. Raises ``TypeError`` for what is no text."""
+    return checked_text("description", given) if given is not None else inspect.getdoc(function)
 
 
 def _check_template(option: str, template: str, parameters: Collection[str]) -> None:

@@ -77,7 +77,10 @@ def _seconds(option: str, value: object) -> float:
     if isinstance(value, timedelta):
         value = value.total_seconds()
     _check_number(option, value, allow_zero=True)
-    return float(cast("float", value))
+    try:
+        return float(cast("float", value))
+    except OverflowError as error:
+        raise ValueError(f"{option} must be a number of seconds: {error}") from error
 
 
 def _check_retries(retries: object) -> None:

@@ -228,9 +228,9 @@ def Cancelling(message: str | None = None, *, at: float = 0.0) -> State:
     return State(StateType.CANCELLING, None, message, None, at)
 
 
-def AwaitingRetry(message: str | None = None, *, at: float = 0.0) -> State:
-    """An attempt failed; the next one waits for its time."""
-    return State(StateType.SCHEDULED, "AwaitingRetry", message, None, at)
+def AwaitingRetry(message: str | None = None, *, data: Any = None, at: float = 0.0) -> State:
+    """An attempt failed, of the exception ``data``; the next one waits for its time."""
+    return State(StateType.SCHEDULED, "AwaitingRetry", message, data, at)
 
 
 def Retrying(message: str | None = None, *, at: float = 0.0) -> State:

@@ -26,6 +26,7 @@ from runtime.options import (
     checked_name,
     checked_run_name,
     checked_tags,
+    checked_text,
     description_of,
     refuse_unknown,
 )
@@ -85,7 +86,7 @@ class Task(Generic[P, R]):
         name = options.get("name")
         self.name = checked_name("task", name if name is not None else _name_of(function))
         signature.refuse(_RESERVED, f"Task '{self.name}'")
-        self.version = options.get("version")
+        self.version = checked_text("version", options.get("version"))
         self.description = description_of(function, options.get("description"))
         jitter = options.get("retry_jitter_factor")
         self._definition = TaskDefinition(

@@ -1,5 +1,7 @@
 """The command ``flows`` itself: its help, and where its subcommands come from."""
 
+import sys
+from io import TextIOWrapper
 from typing import cast
 
 import click
@@ -48,7 +50,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pytest-flows", message="flows %(version)s")
 def main() -> None:  # noqa: D103 - click would show it
-    pass
+    output = cast("object", sys.stdout)
+    if isinstance(output, TextIOWrapper):
+        cast("TextIOWrapper", output).reconfigure(errors="backslashreplace")  # a name may be no Unicode
 
 
 for command in (run, ls, show, logs, watch, cancel, recover, resume, export, import_, gc, dash):

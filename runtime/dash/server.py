@@ -166,7 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
                 if server.stopping.wait(_LOOK):
                     return
                 silent += _LOOK
-                reached = server.answers.reached(query)
+                try:
+                    reached = server.answers.reached(query)
+                except (NotAsked, StoreError):  # the head was sent: the page asks again, and hears why then
+                    return
 
     @contextmanager
     def _place_for_stream(self) -> Generator[None]:

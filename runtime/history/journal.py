@@ -70,15 +70,17 @@ class Journal:
         if self.store is not None:
             self.store.append(change)
             if self.store.keeps_log and isinstance(state.data, BaseException):
-                self._log(run, state, state.data)
+                self._log(run, state, attempt, state.data)
         self._index += 1  # last: what could not be appended takes no number
         return change
 
-    def _log(self, run: FlowRun | TaskRun, state: State, error: BaseException) -> None:
-        """Keep why a run ended so: a history holds no exceptions."""
+    def _log(self, run: FlowRun | TaskRun, state: State, attempt: int, error: BaseException) -> None:
+        """Keep why a run, or one of its attempts, ended so: a history holds no exceptions."""
         flow_run_id = run.id if isinstance(run, FlowRun) else run.flow_run_id
         if self.store is not None and flow_run_id is not None:
             text = "".join(format_exception(error)).rstrip()
+            if not state.is_final():
+                text = f"Attempt {attempt} failed, and another one follows:\n{text}"
             self.store.log(flow_run_id, run.id, state.at, logging.ERROR, text)
 
     def commit(self, flow_run: FlowRun) -> None:

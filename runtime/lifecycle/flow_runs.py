@@ -135,7 +135,7 @@ class FlowRunLifecycle:
             return self._settle(state)
         jitter = self._fraction(failures) if self._policy.retry_jitter_factor else 0.0
         clear = self._clear_alarm()
-        awaiting = self._record(AwaitingRetry(state.message, at=now))
+        awaiting = self._record(AwaitingRetry(state.message, data=state.data, at=now))
         self._timed_out = False
         self._alarm = True
         return *clear, awaiting, SetAlarm(self._policy.retry_delay(failures, jitter), self.run_count + 1)

@@ -118,7 +118,7 @@ class TaskRunLifecycle:
             return self._settle_cancelled(now)
         if isinstance(event.value, State):
             if event.value.is_failed() and event.retriable and self._may_retry():
-                return self._retry(now)
+                return self._retry(now, error=event.value.data)
             return self._settle(adopt(event.value, now))
         return self._settle(Completed(name="Cached" if event.cached else None, data=event.value, at=now))
 
@@ -131,7 +131,7 @@ class TaskRunLifecycle:
         if crash is not None:
             return self._settle(Crashed(crash, data=event.exception, at=now))
         if event.retriable and self._may_retry():
-            return self._retry(now)
+            return self._retry(now, error=event.exception)
         return self._settle(
             Failed("Task run encountered an exception.", data=event.exception, at=now),
         )
@@ -185,13 +185,13 @@ class TaskRunLifecycle:
     def _may_retry(self) -> bool:
         return self._attempt <= self._policy.retries
 
-    def _retry(self, now: float, message: str | None = None) -> Commands:
+    def _retry(self, now: float, message: str | None = None, error: object = None) -> Commands:
         self._open = False
         delay = self._policy.retry_delay(
             self._attempt, self._fraction(self._attempt) if self._policy.retry_jitter_factor else 0.0
         )
         clear = self._clear_alarm()
-        awaiting = self._record(AwaitingRetry(message, at=now))
+        awaiting = self._record(AwaitingRetry(message, data=error, at=now))
         if delay == 0:
             return *clear, awaiting, self._next_attempt()
         self._alarm = True

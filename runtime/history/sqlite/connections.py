@@ -66,6 +66,8 @@ def explained(path: Path) -> Generator[None]:
         raise StoreError(f"History store {path}: {error}") from error
     except OSError as error:
         raise StoreError(f"History store {path}: it cannot be opened: {error}") from error
+    except UnicodeDecodeError as error:  # raised for SQLite's own messages about what it cannot read
+        raise StoreError(f"History store {path}: it is damaged. ({error})") from error
 
 
 def is_lock(error: sqlite3.Error) -> bool:

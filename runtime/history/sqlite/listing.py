@@ -82,7 +82,8 @@ def summaries(
             "limit": limit,
         },
     )
-    return [_summary(row) for row in found]
+    with rows.whole():
+        return [_summary(row) for row in found]
 
 
 def summary(connection: sqlite3.Connection, flow_run_id: UUID) -> FlowRunSummary:
@@ -117,10 +118,11 @@ def log_lines(
         WHERE root = (SELECT number FROM flow_run WHERE id = ?) AND number > ? ORDER BY number LIMIT ?""",
         (flow_run_id.bytes, after, limit),
     )
-    return [
-        StoredLine(number, UUID(bytes=run), at, level, rows.read(message))
-        for number, run, at, level, message in found
-    ]
+    with rows.whole():
+        return [
+            StoredLine(number, UUID(bytes=run), at, level, rows.read(message))
+            for number, run, at, level, message in found
+        ]
 
 
 def states_since(connection: sqlite3.Connection, flow_run_id: UUID, position: int) -> list[EnteredState]:

@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from runtime.exceptions import StoreError
 from runtime.history.changes import StateChange
 from runtime.runs import FlowRun, RunInput, TaskRun
 from runtime.states import State, StateType
@@ -94,22 +96,35 @@ def begins(change: StateChange) -> bool:
     return change.attempt == 0 and not change.state.is_final()
 
 
+@contextmanager
+def whole() -> Generator[None]:
+    """What rows must be to be read. Raises ``StoreError`` where they are not."""
+    try:
+        yield
+    except StoreError:  # which is a ValueError, too
+        raise
+    except (LookupError, TypeError, ValueError, AssertionError, AttributeError) as error:
+        raise StoreError(f"It is damaged: its rows do not belong together ({error!r}).") from error
+
+
 def flow_runs(connection: sqlite3.Connection, condition: str, *values: object) -> list[FlowRun]:
     """The flow runs for which a condition holds, oldest first."""
     rows = connection.execute(
         f"SELECT {FLOW_RUN_COLUMNS} FROM flow_run f WHERE {condition} ORDER BY number",  # noqa: S608 - ours
         values,
     )
-    return [flow_run(row) for row in rows]
+    with whole():
+        return [flow_run(row) for row in rows]
 
 
 def tree(connection: sqlite3.Connection, root: int) -> tuple[list[FlowRun], list[StateChange]]:
     """The flow runs of the tree that an outermost flow run is the root of, itself first, and all changes."""
     members = flow_runs(connection, "number = ? OR root = ?", root, root)
-    runs: dict[bytes, FlowRun | TaskRun] = {run.id.bytes: run for run in members}
-    runs.update(_task_runs(connection.execute(f"{_TASK_RUN} WHERE root = ?", (root,)).fetchall()))
-    changes = connection.execute(f"{_CHANGE} WHERE root = ? ORDER BY position", (root,))
-    return members, [_change(row, runs) for row in changes]
+    with whole():
+        runs: dict[bytes, FlowRun | TaskRun] = {run.id.bytes: run for run in members}
+        runs.update(_task_runs(connection.execute(f"{_TASK_RUN} WHERE root = ?", (root,)).fetchall()))
+        changes = connection.execute(f"{_CHANGE} WHERE root = ? ORDER BY position", (root,))
+        return members, [_change(row, runs) for row in changes]
 
 
 def flow_run(row: Row) -> FlowRun:

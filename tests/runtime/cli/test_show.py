@@ -119,3 +119,30 @@ def test_names_of_runs_complete_themselves(flows, ladder):
     completed = show.params[0].shell_complete(click.Context(show), name[:3])
 
     assert [item.value for item in completed] == [name]
+
+
+def test_attempts_that_were_made_again_say_what_they_failed_of(flows, folder):
+    (folder / "again.py").write_text(
+        "from runtime import flow, task\n"
+        "tried = []\n"
+        "@task(retries=2)\n"
+        "def third_time():\n"
+        "    tried.append(1)\n"
+        "    if len(tried) < 3:\n"
+        "        raise ConnectionError(f'down {len(tried)}')\n"
+        "@flow(retries=1)\n"
+        "def again():\n"
+        "    third_time()\n"
+        "    if len(tried) < 4:\n"
+        "        tried.append(1)\n"
+        "        raise ValueError('not yet')\n"
+    )
+    assert flows("run", "again.py:again").exit_code == 0
+
+    shown = flows("show", "latest").output
+
+    for attempt in (1, 2):
+        assert f"Attempt {attempt} failed, and another one follows:" in shown
+        assert f"ConnectionError: down {attempt}" in shown
+    assert "ValueError: not yet" in shown
+    assert "down 1" in flows("logs", "latest", "--level", "error").output

@@ -134,3 +134,20 @@ def test_a_stream_says_how_far_a_run_has_come_and_ends_with_the_server(kept):
     position, line = kept.reached(run)
     assert heard == [f"data: {position} {line}\n".encode(), b"\n"]
     assert not [thread for thread in threading.enumerate() if thread.name == "flows-dash"]
+
+
+def test_a_stream_whose_store_breaks_ends_without_a_second_head(tmp_path, get, kept):
+    broken = tmp_path / "history.db"
+    broken.write_bytes(b"no database, whatever its name says" * 100)
+    stream = get(f"api/events?run={kept.summaries()[0].flow_run.id.hex}")
+    first = stream.readline()
+
+    sound, kept.path = kept.path, broken
+    try:
+        rest = stream.read()
+    finally:
+        kept.path = sound
+
+    assert first.startswith(b"data: ")
+    assert b"HTTP/1.1" not in rest
+    assert b"history store" not in rest

@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from contextlib import closing
-from tempfile import gettempdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -214,7 +216,7 @@ def test_a_full_disk_stops_the_flow_and_keeps_what_was_there(program, path):
 READ_ONLY = """
 sums(1)  # what is imported late is imported
 os.setuid(65534)
-store = SQLiteHistoryStore(path)
+store = SQLiteHistoryStore(arguments[0])
 for run in store.flow_runs():
     print(store.history(run.id).states.names[-1])
 try:
@@ -228,12 +230,13 @@ except StoreError as error:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can become somebody else")
 def test_a_store_that_may_only_be_read_is_read_and_not_written_to(program, kept):
-    for folder in [kept.parent, *kept.parents]:
-        if str(folder).startswith(gettempdir() + os.sep):
-            folder.chmod(0o755)
-    kept.chmod(0o444)
+    # Not below pytest's own folder: whichever pytest starts next closes that to others again.
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        readable = Path(shutil.copy(kept, folder))
+        readable.chmod(0o444)
 
-    output, errors = program(READ_ONLY).communicate(timeout=60)
+        output, errors = program(READ_ONLY, str(readable)).communicate(timeout=60)
 
     assert errors == ""
     completed, said = output.splitlines()
