@@ -162,6 +162,11 @@ class Flow(Generic[P, R]):
             state = run_flow(self._call(self._resolved(bound)))
         return state if return_state else state.result()
 
+    @property
+    def code_hash(self) -> str:
+        """SHA-256 of the function's source, "" where there is none."""
+        return self._definition.code_hash
+
     def resume(
         self,
         history: FlowRunHistory,
