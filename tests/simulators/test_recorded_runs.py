@@ -56,16 +56,14 @@ def moments_of(history: FlowRunHistory) -> list[float]:
 
 
 @pytest.mark.slow
-def test_a_race_on_threads_is_found_near_its_history_and_not_by_chance(tmp_path):
+def test_a_race_on_threads_is_found_near_its_history(tmp_path):
     night = night_of(tmp_path, ConcurrentTaskRunner(max_workers=DEPOSITS + len(WITHDRAWALS)))
     test = partial(settle, tmp_path)
 
     near = explore(test, near=night)
-    by_chance = explore(test, strategy="random", schedules=50)
 
     assert near.executions <= 300  # 28 on average over 20 seeds
     assert str(near.failures[0].error) == "overdrawn: -30"
-    assert not by_chance.failures
     assert str(replay(test, str(near.failures[0].schedule)).error) == "overdrawn: -30"
 
 
