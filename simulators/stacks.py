@@ -5,9 +5,13 @@ Why greenlets
 Threads that pass a baton cost 7 to 16 microseconds a switch, greenlets 0.3. So greenlets carry code by
 default, and real threads are there for code that depends on which thread it is on. Both take turns in the
 same way, so the same decisions give the same run.
+
+Where new threads are traced, as by coverage's C tracer, threads carry everything: Python keeps the state of
+tracing for each thread, and greenlets lose lines, or give them to the wrong file.
 """
 
 import _thread
+import sys
 import threading
 from collections.abc import Callable
 from typing import Literal, Protocol
@@ -159,6 +163,7 @@ class _ThreadCarrier:
     def _run(self) -> None:
         self._current.carrier = self
         self.ident = _get_ident()
+        sys.settrace(threading.gettrace())  # as a Thread object does
         self.turn.acquire()
         while self.work is not None:
             following = self.work()
@@ -169,5 +174,6 @@ class _ThreadCarrier:
 
 
 def carriers(stacks: Stacks) -> Carriers:
-    """New carriers of a kind."""
-    return ThreadCarriers() if stacks == "threads" else GreenletCarriers()
+    """New carriers of a kind; threads in any case where threads are traced."""
+    is_traced = threading.gettrace() is not None
+    return ThreadCarriers() if stacks == "threads" or is_traced else GreenletCarriers()
