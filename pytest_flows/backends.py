@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_flows.options import DECLARED
+from pytest_flows.options import DECLARED, SIMULATED
 from pytest_flows.shared import Shared
 from runtime.hooks import hookimpl, plugins
 from runtime.task_runners import BaseTaskRunner, ConcurrentTaskRunner
@@ -17,7 +17,6 @@ from runtime.task_runners.names import (
     task_runner_names,
 )
 
-SIMULATED = "simulated"
 _ON_SHARED = frozenset({"dask", "ray"})
 
 

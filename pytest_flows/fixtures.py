@@ -8,7 +8,7 @@ import pytest
 
 from pytest_flows.multiplying import name_for
 from pytest_flows.options import DECLARED, chosen_names
-from pytest_flows.sessions import backends_of
+from pytest_flows.sessions import backends_of, measured_under
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
@@ -101,10 +101,31 @@ def dask_cluster_factory(pytestconfig: pytest.Config) -> "Generator[Callable[...
         yield start
 
 
-@pytest.fixture(scope="session")
-def ray_instance(pytestconfig: pytest.Config) -> "RayTaskRunner":
-    """The Ray of the session, of two CPUs: the started task runner that keeps it, and that others share."""
-    return backends_of(pytestconfig).shared.ray()
+@pytest.fixture
+def ray_instance(pytestconfig: pytest.Config) -> "Generator[RayTaskRunner]":
+    """The Ray of the session, of two CPUs: the started task runner that keeps it, and that others share.
+
+    A new one after a test that ended it, or left named actors there.
+    """
+    shared = backends_of(pytestconfig).shared
+    yield shared.ray()
+    shared.renew_ray()
+
+
+@pytest.fixture
+def ray_instance_factory(pytestconfig: pytest.Config) -> "Generator[Callable[..., RayTaskRunner]]":
+    """Makes a Ray for this test: ``ray_instance_factory(num_cpus=1, resources={"disk": 1})``.
+
+    Takes what ``ray.init`` takes. A process has one Ray at a time: that of the session ends, and another one
+    is started when it is next needed.
+    """
+    shared = backends_of(pytestconfig).shared
+    with ExitStack() as started:
+
+        def start(**settings: Any) -> "RayTaskRunner":
+            return started.enter_context(shared.own_ray(**settings))
+
+        yield start
 
 
 @pytest.fixture
@@ -185,10 +206,10 @@ def flow_stub() -> "Generator[FlowStub]":
 
 
 @pytest.fixture(autouse=True)
-def _under_task_runner(task_runner_name: str, pytestconfig: pytest.Config) -> Generator[None]:
+def _under_task_runner(request: pytest.FixtureRequest, task_runner_name: str) -> Generator[None]:
     """Run the flows of every test under the task runner that was chosen for it."""
-    if task_runner_name == next(iter(chosen_names(pytestconfig)), DECLARED):
-        yield
-        return
-    with backends_of(pytestconfig).in_use(task_runner_name):
+    with ExitStack() as around:
+        around.enter_context(measured_under(request.node, task_runner_name))
+        if task_runner_name != next(iter(chosen_names(request.config)), DECLARED):
+            around.enter_context(backends_of(request.config).in_use(task_runner_name))
         yield

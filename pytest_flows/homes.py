@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +24,12 @@ def move_home(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
     config.add_cleanup(move_back)
+    config.stash[_HOME] = Path(folder)
+
+
+def home_of(config: pytest.Config) -> Path:
+    """The folder."""
+    return config.stash[_HOME]
+
+
+_HOME = pytest.StashKey[Path]()

@@ -9,6 +9,8 @@ from pytest_flows.simulation_options import add_simulation_options
 
 #: what task runner a flow has by itself
 DECLARED = "declared"
+#: the task runner of simulations
+SIMULATED = "simulated"
 #: every task runner whose engine is installed
 ALL = "all"
 
@@ -26,6 +28,11 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("task_runner", "the same as --task-runner", type="string", default="")
     add_simulation_options(parser, group)
     add_leak_option(parser, group)
+    purpose = (
+        "where coverage is measured: list lines that were reached under some task runners or schedules only"
+    )
+    group.addoption("--flows-report", action="store_true", default=None, help=purpose)
+    parser.addini("flows_report", "the same as --flows-report", type="bool", default=False)
 
 
 def chosen_names(config: pytest.Config) -> list[str]:

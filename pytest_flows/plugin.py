@@ -15,6 +15,7 @@ from pytest_flows.homes import move_home
 from pytest_flows.leak_options import begin_watch, check_leak_option, end_watch, forgiven, report_leaks
 from pytest_flows.multiplying import MARKER, SIMULATE_MARKER, multiply, note_unmultiplied, report_unmultiplied
 from pytest_flows.options import add_options, chosen_names
+from pytest_flows.reached import gather_coverage, report_reached, take_over
 from pytest_flows.replays import report_replays
 from pytest_flows.reports import add_sections, make_printable, note_flow_runs
 from pytest_flows.sessions import backends_of, listener_of, note_modules
@@ -63,6 +64,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Remember where tests are, and which of them could not be multiplied."""
     note_modules(session.config, session.items)
     note_unmultiplied(session.config, session.items)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # before pytest-cov, which reports when all tests have run
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Gather what coverage has measured in workers."""
+    try:
+        return (yield)
+    finally:
+        gather_coverage(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear from one process of xdist what its tests have reached."""
+    take_over(node)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -141,6 +157,7 @@ def pytest_terminal_summary(terminalreporter: "TerminalReporter") -> None:
     report_replays(terminalreporter)
     report_unmultiplied(terminalreporter)
     report_leaks(terminalreporter)
+    report_reached(terminalreporter)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -1,7 +1,8 @@
 """The task runners of one pytest session: nothing of the runtime is imported before they are needed."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from pytest_flows.options import chosen_names
 
 if TYPE_CHECKING:
     from pytest_flows.backends import Backends
+    from pytest_flows.coverage import Measured
     from pytest_flows.listening import Listener
 
 
@@ -41,6 +43,28 @@ def listener_of(config: pytest.Config) -> "Listener | None":
         plugins().register(listener)
         config.add_cleanup(lambda: plugins().unregister(listener))
     return config.stash.get(_LISTENER, None)
+
+
+def measured_of(config: pytest.Config) -> "Measured | None":
+    """The coverage that is measured of flows in this session; None where none is, or no flows are."""
+    if not {"coverage", "runtime.hooks"} <= sys.modules.keys():
+        return None
+    from pytest_flows.coverage import measured
+
+    return measured(config)
+
+
+@contextmanager
+def measured_under(item: pytest.Item, task_runner: str) -> Generator[None]:
+    """Let coverage say under which task runner lines were reached, for the length of a block."""
+    measured = measured_of(item.config)
+    if measured is None:
+        yield
+        return
+    from pytest_flows.coverage import test_context
+
+    with measured.within(test_context(item, task_runner)):
+        yield
 
 
 def note_modules(config: pytest.Config, items: Iterable[pytest.Item]) -> None:

@@ -36,6 +36,7 @@ class Shared:
         self._lasting = lasting
         self._session = ExitStack()
         self._dask = ExitStack()
+        self._on_ray = ExitStack()
         self._cluster: LocalCluster | None = None
         self._ray: RayTaskRunner | None = None
         self._sending = False
@@ -66,9 +67,26 @@ class Shared:
             with self._lasting():
                 from runtime.task_runners import RayTaskRunner
 
-                self._ray = RayTaskRunner(init_kwargs=_RAY_SETTINGS)
-                self._session.enter_context(self._ray.start())
+                runner = RayTaskRunner(init_kwargs=_RAY_SETTINGS)
+                self._on_ray.enter_context(runner.start())
+                self._ray = runner
         return self._ray
+
+    def renew_ray(self) -> None:
+        """Give up a Ray that a test has ended, or has left actors on."""
+        if self._ray is not None and not _is_untouched():
+            self._end_ray()
+
+    @contextmanager
+    def own_ray(self, **settings: Any) -> "Generator[RayTaskRunner]":
+        """A Ray with other settings, for a block. A process has one: that of the session ends."""
+        from runtime.task_runners import RayTaskRunner
+
+        self.send_modules()
+        self._end_ray()
+        runner = RayTaskRunner(init_kwargs={**_RAY_SETTINGS, **settings})
+        with runner.start():
+            yield runner
 
     def task_runner(self, name: str) -> BaseTaskRunner:
         """A task runner on what is shared: ``dask`` or ``ray``."""
@@ -88,7 +106,19 @@ class Shared:
     def close(self) -> None:
         """End what was started."""
         self._dask.close()
+        self._end_ray()
         self._session.close()
+
+    def _end_ray(self) -> None:
+        self._ray = None
+        with self._lasting():
+            self._on_ray.close()
+
+
+def _is_untouched() -> bool:
+    """Whether Ray is there, and no named actor is."""
+    ray: Any = import_module("ray")  # its annotations are incomplete
+    return ray.is_initialized() and not ray.util.list_named_actors(all_namespaces=True)
 
 
 @contextmanager

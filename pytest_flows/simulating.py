@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_flows.reached import schedules_measured
 from pytest_flows.replays import command, forget, keep, kept
 from pytest_flows.simulation_options import SimulationOptions
 from simulators import Exploration, FailureFound, Schedule, explore
@@ -59,7 +60,7 @@ class Simulate:
             self._replay(test, earlier, options)
             forget(self._item)
         chosen = self._options.over(schedules=schedules, strategy=strategy, seed=seed, points=points)
-        return self._judged(explore(test, **chosen, **options))
+        return self._judged(self._explore(test, **chosen, **options))
 
     def _replay(
         self, test: Callable[[], Any], token: str, options: dict[str, Any], *, given_by_hand: bool = False
@@ -70,7 +71,7 @@ class Simulate:
             raise pytest.UsageError(f"The schedule cannot be replayed: {error}") from error
         strategy = Replay(schedule)
         where: dict[str, Any] = {"seed": schedule.seed, "points": schedule.points, "runner": schedule.runner}
-        exploration = self._judged(explore(test, strategy=strategy, **{**options, **where}))
+        exploration = self._judged(self._explore(test, strategy=strategy, **{**options, **where}))
         divergence = strategy.left_over()
         if divergence is not None:
             drift = (
@@ -81,6 +82,10 @@ class Simulate:
                 pytest.fail(drift, pytrace=False)
             warnings.warn(ScheduleDrift(drift), stacklevel=4)
         return exploration
+
+    def _explore(self, test: Callable[[], Any], **options: Any) -> Exploration:
+        with schedules_measured(self._item) as each:
+            return explore(test, each=each, **options)
 
     def _judged(self, exploration: Exploration) -> Exploration:
         if not exploration.failures:

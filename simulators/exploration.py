@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from time import monotonic
 from types import ModuleType
@@ -111,6 +111,7 @@ def explore(
     step_limit: int = STEP_LIMIT,
     allow: Collection[str] = (),
     modules: Iterable[ModuleType] | None = None,
+    each: Callable[[Execution], None] | None = None,
 ) -> Exploration:
     """Run ``test`` under many schedules and say what came of it.
 
@@ -135,6 +136,7 @@ def explore(
         step_limit: operations after which a run is said to go on for ever.
         allow: what the test may have of the world outside, ``"sockets"`` or ``"processes"``.
         modules: whose statements are points; None: those of the project that the test belongs to.
+        each: hears of every execution as it ends.
     """
     if schedules is not None and schedules < 1:
         raise SimulatorError(f"schedules must be 1 or more, or None, not {schedules}")
@@ -174,6 +176,8 @@ def explore(
                 break
             execution = executor.run(chosen)
             chosen.end(execution)
+            if each is not None:
+                each(execution)
             exploration.executions += 1
             exploration.outcomes[execution.outcome] += 1
             seen.add(execution.outline)

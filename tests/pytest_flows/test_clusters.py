@@ -69,6 +69,31 @@ def test_where():
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.soak  # starts Ray three times
+def test_a_test_may_have_a_ray_of_its_own(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+import ray
+
+def test_own(ray_instance_factory):
+    ray_instance_factory(num_cpus=1, resources={"disk": 1})
+    assert ray.cluster_resources()["disk"] == 1
+    assert where.with_options(task_runner=RayTaskRunner())() != os.getpid()
+
+def test_session(ray_task_runner):
+    assert "disk" not in ray.cluster_resources()
+    assert where.with_options(task_runner=ray_task_runner)() != os.getpid()
+    ray.shutdown()
+
+def test_after_the_end(ray_task_runner):
+    assert where.with_options(task_runner=ray_task_runner)() != os.getpid()
+""",
+    )
+
+    result.assert_outcomes(passed=3)
+
+
 def test_a_suite_runs_everywhere(pytester: pytest.Pytester) -> None:
     result = run(pytester, "def test_sums(): assert sums(3) == 6", "--task-runner=all", "-v")
 
