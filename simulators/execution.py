@@ -197,7 +197,7 @@ class Executor:
         return self.marking is None or not any(code.may_run for code in self.marking.unmarked)
 
     def run(self, strategy: Strategy, place_of: Callable[[Turn], str] | None = None) -> Execution:
-        """One simulated run. The strategy has begun a schedule. Raises what interrupts the whole process.
+        """One simulated run. The strategy has begun a schedule. Raises what it raises, and KeyboardInterrupt.
 
         ``place_of`` gives the source line of each step, where they are wanted: that takes time.
         """
@@ -212,6 +212,8 @@ class Executor:
         scheduler.run(scheduler.lane("main"), lambda: context.run(self._call, execution))
         execution.blocked, execution.cut_off = scheduler.blocked, scheduler.cut_off
         execution.favours = scheduler.favours
+        if scheduler.refusal is not None:
+            raise scheduler.refusal
         if isinstance(execution.error, KeyboardInterrupt):
             raise execution.error
         if scheduler.error is not None:

@@ -98,13 +98,15 @@ class SimulatedTaskRunner(BaseTaskRunner):
             self._flights = Flights(cluster, self._scheduler, self._simulation.environment, faults)
 
     def close(self) -> None:
-        """Let the caller go again."""
+        """Let the caller go again. Raises what its own strategy raised in place of a choice."""
         if self._flights is not None:
             self._flights.close()
         self._left.close()
         if self._own is not None and self._replay is not None and (left := self._replay.left_over()):
             ENGINE.warning("The run left its schedule at %s", left)
-        self._simulation = self._own = self._flights = None
+        own, self._simulation, self._own, self._flights = self._own, None, None, None
+        if own is not None and own.scheduler.refusal is not None:
+            raise own.scheduler.refusal
 
     def submit(self, attempt: Attempt) -> None:
         """Make the attempt when the strategy says so."""

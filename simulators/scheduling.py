@@ -86,6 +86,8 @@ class Scheduler:
     def begin(self, strategy: Strategy | None) -> None:
         """Forget the last run."""
         self._choose = strategy.choose if strategy is not None else _first
+        #: what the strategy raised where it should have chosen
+        self.refusal: BaseException | None = None
         #: whether what was woken waits for its turn, and taking what is free is a point, at every level
         self.fine = strategy is not None and strategy.fine
         #: what the things that runs touch are called
@@ -479,7 +481,7 @@ class Scheduler:
         elif alone:
             turn = pending.pop()
         else:
-            turn = favoured or cast("Turn", self._choose(pending))
+            turn = favoured or self._asked(pending)
             pending.remove(turn)
             if favoured is None:
                 self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
@@ -487,6 +489,13 @@ class Scheduler:
         if recorder is not None:
             recorder.begin(turn)
         return self._after_risk(turn) if self.at_risk else turn
+
+    def _asked(self, choices: list[Turn]) -> Turn:
+        try:
+            return cast("Turn", self._choose(choices))
+        except BaseException as error:  # here it would be an exception of whichever code came to a point
+            self.refusal, self._choose = error, _first
+            return choices[0]
 
     def _after_risk(self, turn: Turn) -> Turn:
         """Who goes on: where a fault was chosen, the stack that it strikes."""
@@ -526,7 +535,7 @@ class Scheduler:
                 choices = [*pending, time]
             elif len(pending) == 1:
                 return usual
-            turn = cast("Turn", self._choose(choices))
+            turn = self._asked(choices)
             self.made.append((turn.lane.name, turn.number, usual.lane.name, usual.number))
             usual.goes_on = False
             if turn is not time:

@@ -2,8 +2,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+from runtime import flow, task
+from simulators import SimulatedTaskRunner, explore
 from simulators.schedules import Choice, Decision, Schedule
-from simulators.strategies import Fifo, RandomWalk, Replay
+from simulators.strategies import Fifo, RandomWalk, Replay, Strategy
 
 
 @dataclass
@@ -92,3 +96,33 @@ def test_replay_of_a_complete_record_notices_the_first_difference():
     replay.choose([C, B])
 
     assert str(replay.left_over()) == "decision 1: expected a@2; can run: c@1, b@1"
+
+
+class Refusal(BaseException):
+    """As Hypothesis raises, to end an example."""
+
+
+class Refusing(Strategy):
+    name = "refusing"
+
+    def choose(self, pending):
+        raise Refusal
+
+
+@task
+def add(a, b):
+    return a + b
+
+
+@flow
+def sums():
+    return [future.result() for future in add.map([1, 2, 3], 1)]
+
+
+def test_what_a_strategy_raises_ends_the_run_and_reaches_whoever_began_it():
+    with pytest.raises(Refusal):
+        sums.with_options(task_runner=SimulatedTaskRunner(strategy=Refusing()))()
+    with pytest.raises(Refusal):
+        explore(sums, strategy=Refusing(), points="operations")
+
+    assert sums() == [2, 3, 4]
