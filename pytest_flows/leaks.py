@@ -96,9 +96,7 @@ class LeakWatch:
         for process in _processes() - before.processes:
             command = _command(process)
             if not any(kept in command for kept in _KEPT_PROCESSES):
-                # which of them it was is not told
-                creators = " or ".join(dict.fromkeys(origins.processes)) or UNKNOWN
-                yield Leak("process", f"{process} ({command})", creators)
+                yield Leak("process", f"{process} ({command})", _starter(command, origins.processes))
         for bound, creator in list(origins.sockets.items()):
             if (port := _open_port(bound)) is not None:
                 yield Leak("port", str(port), creator)
@@ -143,6 +141,15 @@ def _command(process: int) -> str:
         return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ").strip()
     except OSError:
         return ""
+
+
+def _starter(command: str, started: list[tuple[str, str]]) -> str:
+    """Who started a process: whoever gave just this command, or else one of those who forked."""
+    exactly = [creator for told, creator in started if told and told == command]
+    creators = list(dict.fromkeys(exactly or [creator for told, creator in started if not told]))
+    if not creators:
+        return UNKNOWN
+    return creators[0] if len(creators) == 1 else f"one of {', '.join(creators)}"
 
 
 def _open_port(bound: Any) -> object | None:

@@ -37,8 +37,8 @@ class Origins:
         self.sockets: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
         self.folders: dict[str, str] = {}
         self.variables: dict[str, str] = {}
-        #: in order; which process each of them made is not told
-        self.processes: list[str] = []
+        #: what was started, as far as it is told, and by whom; which process it became is not told
+        self.processes: list[tuple[str, str]] = []
         self.working_folder = ""
         self._forgiven_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._here = threading.local()
@@ -104,9 +104,8 @@ class Origins:
             self.threads[thread] = creator
 
     def _process(self, args: tuple[Any, ...]) -> None:
-        del args
         if (creator := self._creator()) is not None:
-            self.processes.append(creator)
+            self.processes.append((_told(args), creator))
 
     def _socket(self, args: tuple[Any, ...]) -> None:
         if (creator := self._creator()) is not None:
@@ -143,6 +142,12 @@ class Origins:
                 creator = f"{file}:{frame.f_lineno}, in {frame.f_code.co_name}"
             frame = frame.f_back
         return creator or UNKNOWN
+
+
+def _told(args: tuple[Any, ...]) -> str:
+    """The command that ``Popen`` or ``posix_spawn`` are given; "" for a fork."""
+    command = args[1] if len(args) > 1 else ""
+    return command if isinstance(command, str) else " ".join(os.fsdecode(word) for word in command)
 
 
 @functools.cache

@@ -64,26 +64,30 @@ def suite(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     return run
 
 
+OTHERS = "subprocess.run([sys.executable, '-c', '']), subprocess.run(['true'])"
 LEAKS = {
     "thread": ("wait()", "thread 'waiter', from *test_it.py:*, in wait"),
     "process": ("sleep()", "process * (*), from *test_it.py:*, in sleep"),
+    "one_of_many_processes": (f"{OTHERS}, sleep()", "process * (*), from *test_it.py:*, in sleep"),
     "port": ("serve()", "port *, from *test_it.py:*, in serve"),
-    "folder": ("tempfile.mkdtemp()", "folder *, from *test_it.py:*, in test_leaks"),
-    "variable": ("os.environ['LEFT'] = '1'", "variable LEFT is '1', from *test_it.py:*, in test_leaks"),
-    "lost variable": ("del os.environ['HOME']", "variable HOME is gone, from *test_it.py:*, in test_leaks"),
-    "working folder": ("os.chdir('/')", "working folder is /, from *test_it.py:*, in test_leaks"),
+    "folder": ("tempfile.mkdtemp()", "folder *, from *test_it.py:*, in test_folder"),
+    "variable": ("os.environ['LEFT'] = '1'", "variable LEFT is '1', from *test_it.py:*, in test_variable"),
+    "lost": ("del os.environ['HOME']", "variable HOME is gone, from *test_it.py:*, in test_lost"),
+    "working_folder": ("os.chdir('/')", "working folder is /, from *test_it.py:*, in test_working_folder"),
 }
 
 
-@pytest.mark.parametrize("leak", LEAKS)
-def test_what_is_left_is_listed_with_its_creator(suite, leak: str) -> None:
-    code, told = LEAKS[leak]
+def test_what_is_left_is_listed_with_its_creator(suite) -> None:
+    tests = [f"def test_{name}(): {code}" for name, (code, _) in LEAKS.items()]
 
-    result = suite(f"def test_leaks(): {code}\n\ndef test_next(): pass")
+    result = suite("\n\n".join([*tests, "def test_next(): pass"]))
 
-    result.assert_outcomes(passed=2)
-    result.stdout.fnmatch_lines(["*= left behind =*", f"test_it.py::test_leaks: {told}"])
-    result.stdout.no_fnmatch_line("test_it.py::test_next: *")
+    result.assert_outcomes(passed=len(LEAKS) + 1)
+    result.stdout.fnmatch_lines(
+        ["*= left behind =*", *(f"test_it.py::test_{name}: {told}" for name, (_, told) in LEAKS.items())]
+    )
+    # neither the next test nor one that leaves another thing is blamed for it
+    assert result.stdout.str().count(", from ") == len(LEAKS)
 
 
 def test_what_is_left_is_not_held_against_the_next_test_too(suite) -> None:
