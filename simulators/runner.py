@@ -13,9 +13,9 @@ from runtime.lifecycle import Started
 from runtime.logging import ENGINE
 from runtime.task_runners import BaseTaskRunner, TaskConcurrencyType
 from runtime.task_runners.loops import LoopAttempts
+from simulators import clusters
 from simulators.adoption import AdoptedLoop
 from simulators.clusters import SimulatedCluster
-from simulators.clusters.flights import Flights
 from simulators.faults import Risks, faults_of
 from simulators.marked_points import marked_points
 from simulators.marks import Project
@@ -56,7 +56,7 @@ class SimulatedTaskRunner(BaseTaskRunner):
         level_of(points)
         self._faults = risks
         self._cluster = cluster
-        self._flights: Flights | None = None
+        self._flights: clusters.Flights | None = None
         self._strategy = strategy
         self._seed = seed
         self._points: Points = points
@@ -95,7 +95,7 @@ class SimulatedTaskRunner(BaseTaskRunner):
         faults = self._simulation.faults
         cluster = self._cluster or (SimulatedCluster() if faults else None)
         if cluster is not None:
-            self._flights = Flights(cluster, self._scheduler, self._simulation.environment, faults)
+            self._flights = clusters.Flights(cluster, self._scheduler, self._simulation.environment, faults)
 
     def close(self) -> None:
         """Let the caller go again. Raises what its own strategy raised in place of a choice."""
