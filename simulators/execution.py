@@ -1,5 +1,6 @@
 """One simulated run of a test, and what came of it."""
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,29 @@ from simulators.turns import Record, Turn
 
 #: What is simulated: a callable without arguments, sync or async, that fails by raising.
 Test = Callable[[], Any]
+
+
+def counted(result: Any) -> Any:
+    """What a test returned, as something that can be counted."""
+    try:
+        hash(result)
+    except TypeError:
+        return repr(result)
+    return result
+
+
+def followed(test: Test, judge: Callable[[Any], Any]) -> Test:
+    """The test, and then ``judge(result)``, whose result counts."""
+
+    @functools.wraps(test)
+    def judged() -> Any:
+        result = test()
+        return _awaited(result) if inspect.iscoroutine(result) else judge(result)
+
+    async def _awaited(result: Any) -> Any:
+        return judge(await result)
+
+    return judged
 
 
 class Execution:
@@ -69,11 +93,7 @@ class Execution:
         if self.error is not None:
             text = str(self.error)
             return f"{type(self.error).__name__}: {text}" if text else type(self.error).__name__
-        try:
-            hash(self.result)
-        except TypeError:
-            return repr(self.result)
-        return self.result
+        return counted(self.result)
 
     @property
     def schedule(self) -> Schedule:

@@ -93,6 +93,13 @@ class DuplicateResult(Fault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DuplicateCall(Fault):
+    """The call arrives twice: the task is made again when it has ended, and what comes of that counts."""
+
+    moments: ClassVar[Names] = {"after": ("",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Partition(Fault):
     """The worker cannot be reached, and goes on. What it says arrives when the driver has given it up."""
 

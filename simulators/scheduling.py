@@ -325,6 +325,14 @@ class Scheduler:
         struck, stack.struck = stack.struck, None
         return struck
 
+    def crash(self, error: BaseException) -> None:
+        """The run is over, here and now: nothing goes on, and nothing cleans up but what is left over."""
+        stack = self.current
+        self.error = error
+        self._hand_over(self._root)
+        if stack.raising is not None:
+            self._raise(stack)
+
     def bury(self, stack: Stack) -> None:
         """The stack never goes on, and does not clean up either: its process is gone."""
         self.forget(stack)

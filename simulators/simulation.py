@@ -24,6 +24,10 @@ STEP_LIMIT = 200_000
 NO_FAULTS = Faults()
 
 
+class DriverCrash(BaseException):
+    """The process that was simulated has ended, in the middle of what it did."""
+
+
 class Simulation:
     """What stays the same for all runs of an exploration: one of each, made once."""
 
@@ -70,6 +74,15 @@ class Simulation:
         self.identities.begin()
         self.histories.begin_again()
 
+    def crash_after(self, changes: int) -> None:
+        """Let the process that is simulated end when so many state changes were written."""
+
+        def crash() -> None:
+            self.scheduler.crash(DriverCrash(f"The process ended after {changes} state changes."))
+
+        self.histories.limit = changes
+        self.histories.at_limit = crash
+
     def close(self) -> None:
         """Give back everything."""
         self.carriers.close()
@@ -100,6 +113,9 @@ class Histories:
         """Forget the last run."""
         self.known_flow_runs: list[FlowRun] = []
         self.changes: list[StateChange] = []
+        #: how many changes are written before ``at_limit`` is called; nothing is kept of those that follow
+        self.limit: int | None = None
+        self.at_limit: Callable[[], object] = _nothing
 
     def begin(self, flow_run: FlowRun, stop: Callable[[], object] | None = None) -> None:  # noqa: ARG002
         """Expect changes of this run, and of its task runs."""
@@ -107,7 +123,11 @@ class Histories:
 
     def append(self, change: StateChange) -> None:
         """Keep one more change."""
+        if self.limit is not None and len(self.changes) >= self.limit:
+            return
         self.changes.append(change)
+        if len(self.changes) == self.limit:
+            self.at_limit()
 
     def log(self, flow_run_id: UUID, run_id: UUID, at: float, level: int, message: str) -> None:
         """Keeps no log."""
@@ -128,3 +148,7 @@ class Histories:
             if flow_run.id == flow_run_id:
                 return history_of(flow_run, self.changes, self.known_flow_runs)
         raise KeyError(flow_run_id)
+
+
+def _nothing() -> None:
+    return None

@@ -25,6 +25,7 @@ from simulators.clusters.placement import place
 from simulators.clusters.workers import Kept, Worker
 from simulators.faults import (
     Delay,
+    DuplicateCall,
     DuplicateResult,
     Fault,
     Faults,
@@ -251,6 +252,8 @@ class Flights:
         fault = self._risk(flight, worker, "after")
         if isinstance(fault, TaskError):
             last, kept = _failed(fault, worker)
+        elif isinstance(fault, DuplicateCall):
+            last, kept = self._outcome(flight, worker)
         if self._scheduler.level >= OPERATIONS:
             self._scheduler.pause("finish")
         if not isinstance(fault, SlotLeak):

@@ -137,6 +137,40 @@ def test_a_failure_shows_its_schedule_and_the_line_that_replays_it(
     )
 
 
+FAULTY = """
+import pytest
+from runtime import flow, task
+from simulators import SimulatedCluster
+from simulators.faults import LostResult
+
+PAID = []
+
+@task(retries=1)
+def pay(n):
+    PAID.append(n)
+
+@flow
+def pays():
+    pay.submit(1)
+
+@pytest.mark.simulate(points="operations", cluster=SimulatedCluster(workers=1), faults=[LostResult()])
+def test_paid_once():
+    PAID.clear()
+    pays()
+    assert PAID == [1]
+"""
+
+
+def test_a_fault_is_searched_for_and_comes_back_by_the_printed_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_race=FAULTY)
+    nodeid, token = printed(pytester.runpytest("-p", "no:cacheprovider"))
+
+    result = pytester.runpytest("-p", "no:cacheprovider", nodeid, f"--flows-replay={token}")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*assert *1, 1* == *1*"])
+
+
 def test_the_printed_line_replays_the_failure_in_a_fresh_checkout(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(test_race=MARKED)
     nodeid, token = printed(pytester.runpytest("-p", "no:cacheprovider"))
