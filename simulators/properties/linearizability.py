@@ -8,7 +8,7 @@ and Gong, JPDC 17, 1993; Lowe, CCPE 29(4), 2017*).
 import copy
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from simulators.exploration import Exploration, check
 
@@ -75,7 +75,7 @@ def _explained(model: Any, left: tuple[_Done, ...], seen: set[tuple[frozenset[in
     """Whether the calls that are left can be made one after the other on ``model``."""
     if not left:
         return True
-    key = frozenset(call.began for call in left), repr(sorted(vars(model).items()))
+    key = frozenset(call.began for call in left), repr(sorted(cast("dict[str, object]", vars(model)).items()))
     if key in seen:
         return False
     seen.add(key)

@@ -63,7 +63,8 @@ def assert_exactly_once(
 
 def usual_outcome(test: Test, **options: Any) -> list[Any]:
     """What comes of ``test`` in the usual order, without faults: one outcome. Raises ``FailureFound``."""
-    return list(_sound(explore(test, **{**options, "strategy": "fifo", "faults": ()})).outcomes)
+    usual: dict[str, Any] = {**options, "strategy": "fifo", "faults": ()}
+    return list(_sound(explore(test, **usual)).outcomes)
 
 
 def returning(test: Test, expected: Collection[Any]) -> Test:

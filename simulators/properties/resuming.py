@@ -38,7 +38,7 @@ def assert_resumable(
             raise usual.error
         assert usual.history is not None
         for changes in range(1, len(usual.history)):
-            storage.forget(lambda *_: True)
+            storage.forget(_everything)
             crashed = runs.of(lambda changes=changes: _crashing(flow, changes, args, kwargs))
             if not isinstance(crashed.error, DriverCrash):
                 raise SimulatorError(f"The flow run did not come to its change {changes}")
@@ -46,6 +46,11 @@ def assert_resumable(
             resumed = runs.of(lambda left=left: _resuming(flow, left, parameters))
             _compare(resumed, counted(usual.result), left, changes)
     return len(usual.history) - 1
+
+
+def _everything(key: str, expires: float | None) -> bool:
+    del key, expires
+    return True
 
 
 class _Runs:

@@ -32,8 +32,8 @@ def assert_runner_equivalent(
     judged = returning(test, expected)
     came = {"sequential": Counter(expected), "concurrent": check(judged, **options).outcomes}
     for like in ("dask", "ray"):
-        cluster = SimulatedCluster(like=like)
-        came[f"like {like}"] = check(judged, **{"cluster": cluster, **options}).outcomes
+        there: dict[str, Any] = {"cluster": SimulatedCluster(like=like), **options}
+        came[f"like {like}"] = check(judged, **there).outcomes
     for runner in (SequentialTaskRunner(), ConcurrentTaskRunner(), *real):
         with _all_on(runner):
             outcome = counted(_run(test))
