@@ -75,9 +75,13 @@ def _new_processes() -> list[str]:
 def _command(process: int) -> str:
     """What a process was started as; "" for one that has ended."""
     try:
-        return Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ").strip()
+        name, _, rest = Path(f"/proc/{process}/stat").read_text().partition("(")[2].rpartition(") ")
+        if rest[0] in "ZX":
+            return ""
+        command = Path(f"/proc/{process}/cmdline").read_text().replace("\0", " ").strip()
     except OSError:
         return ""
+    return command or name  # one that is only beginning has no command
 
 
 #: By thread: children that were looked at.

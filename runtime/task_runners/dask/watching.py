@@ -76,6 +76,7 @@ class Watch:
         #: why nothing can be sent any more
         self.gone: str | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._has_warned = False
 
     def begin(self) -> None:
         """Look, until told to end."""
@@ -197,6 +198,12 @@ class Watch:
             on_workers = {key for key, state in known.items() if state == "processing"}
             if on_workers:
                 held = await self._client.scheduler.processing(workers=None)
+        if "no-worker" in known.values() and not self._has_warned:
+            self._has_warned = True  # it may go on for ever, and be as it should be
+            ENGINE.warning(
+                "Tasks wait for a worker that may run them: the Dask cluster has none, or none with the name "
+                "or the resources that they ask for, or it is paused for want of memory."
+            )
         doubts = {key: _OVER[state] for key, state in known.items() if state in _OVER}
         places = {worker: on_workers.intersection(theirs) for worker, theirs in held.items()}
         answers = await asyncio.gather(*[self._ask(worker, mine) for worker, mine in places.items() if mine])

@@ -22,8 +22,11 @@ from runtime.task_runners import DaskTaskRunner
 GONE_WITHIN = 10
 
 
-def a_cluster(**options):
-    return LocalCluster(**{"threads_per_worker": 2, "dashboard_address": "127.0.0.1:0", **options})
+def a_cluster(*, processes, **options):
+    defaults = {"threads_per_worker": 2, "dashboard_address": "127.0.0.1:0"}
+    if not processes:  # they would pause where all the tests together take much memory
+        defaults["memory_limit"] = None
+    return LocalCluster(processes=processes, **{**defaults, **options})
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -449,4 +449,4 @@ def test_threads_and_processes_that_a_task_leaves_behind_are_named(processes, ga
     assert clean.is_completed()
     assert told.getMessage().startswith("Task run 'litters-")
     assert "thread 'forgotten'" in told.getMessage()
-    assert f"process {ended.result()} (sleep 60)" in told.getMessage()
+    assert f"process {ended.result()} (" in told.getMessage()

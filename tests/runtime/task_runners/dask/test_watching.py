@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from distributed import Client, Future
+from distributed.core import Status
 
 from runtime.task_runners.dask.deaths import watched
 from runtime.task_runners.dask.watching import Watch
@@ -133,3 +134,32 @@ def test_tasks_that_run_and_tasks_that_wait_for_a_slot_are_not_taken_for_lost(cl
 
     assert driver.lost_ones == {}
     assert "does not say" not in caplog.text
+
+
+@contextmanager
+def paused(cluster, client):
+    (worker,) = cluster.workers.values()
+
+    async def enter(status):
+        worker.status = status
+
+    client.sync(enter, Status.paused)
+    until(lambda: not cluster.scheduler.running)
+    try:
+        yield
+    finally:
+        client.sync(enter, Status.running)
+
+
+def test_it_is_said_that_all_workers_are_paused(cluster, client, caplog):
+    with paused(cluster, client), watching(client, client.submit(int)) as driver:
+        until(lambda: "paused for want of memory" in caplog.text)
+
+    assert driver.lost_ones == {}
+
+
+def test_it_is_said_that_no_worker_has_the_resources(client, caplog):
+    with watching(client, client.submit(int, resources={"GPU": 1})) as driver:
+        until(lambda: "none with the name or the resources" in caplog.text)
+
+    assert driver.lost_ones == {}
