@@ -9,6 +9,8 @@ from runtime.cli.stored import with_store
 from runtime.dash import Dash
 from runtime.history import SQLiteHistoryStore
 
+_LOOK_FOR_SIGNALS = 0.25  # seconds
+
 _HELP = """Show flow runs in the browser: which there are, how each went and goes on, and what differs.
 
 The page is served to this machine alone, and to whoever has the link that is printed. It changes nothing.
@@ -35,8 +37,10 @@ def dash(store: SQLiteHistoryStore, port: int) -> None:  # noqa: D103 - click wo
         shown = Dash(store, port)
     except OSError as error:
         raise click.ClickException(f"Port {port} of 127.0.0.1 cannot be used: {error}") from error
-    with shown:
+    with suppress(KeyboardInterrupt), shown:
         # Not handed to a browser: everybody on this machine can read the arguments of its process.
         click.echo(shown.link)
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        over = threading.Event()
+        # A signal that another thread takes ends no wait that has no end of its own.
+        while not over.wait(_LOOK_FOR_SIGNALS):
+            pass
