@@ -143,7 +143,7 @@ class _ThreadGuard:
             frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, and no other way
             if not overdue and not may_interrupt(frames.get(self._thread)):
                 return False
-            _raise_in(self._thread, Interrupted)
+            raise_in(self._thread, Interrupted)
             return True
 
     def _leave(self) -> None:
@@ -160,7 +160,8 @@ class _ThreadGuard:
                 continue
 
 
-def _raise_in(thread: int, exception: type[BaseException]) -> None:
+def raise_in(thread: int, exception: type[BaseException]) -> None:
+    """Raise ``exception`` in a thread, at its next instruction."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))
 
 

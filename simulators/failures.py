@@ -8,6 +8,7 @@ from types import TracebackType
 
 from runtime.history import FlowRunHistory
 from simulators.conditions import Conditions
+from simulators.exceptions import Livelock
 from simulators.execution import Execution, Test
 from simulators.places import is_passed_over, place_of
 from simulators.races import stacks_kept
@@ -38,12 +39,19 @@ class Failure:
         self.schedules = schedules
         #: who decided it
         self.strategy = execution.strategy
+        self._overdue = isinstance(execution.error, Livelock) and bool(execution.outside_control)
         self._test = test
         self._conditions = conditions
 
     @cached_property
     def shrunk(self) -> Schedule:
-        """The simplest schedule that fails the same way: with the same kind of error at the same place."""
+        """The simplest schedule that fails the same way: with the same kind of error at the same place.
+
+        A run that was ended since it took half a minute of real time is left as it is: each try would take as
+        long, and it cannot be repeated exactly.
+        """
+        if self._overdue:
+            return self.schedule
         kind = _kind(self.error)
         with self._conditions.executor(self._test) as executor:
 

@@ -25,12 +25,13 @@ from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
+from runtime.threads import raise_in
 from simulators.alarms import Alarm, Alarms
 from simulators.exceptions import SimulatorError
 from simulators.partial_order import ANYTHING, Event, RaceDetector, Racing, Where
 from simulators.recording import Names, Recorder, is_blocked
 from simulators.schedules import Points
-from simulators.stacks import Carrier, Carriers
+from simulators.stacks import Carrier, Carriers, ThreadCarrier
 from simulators.strategies import Operation, Strategy
 from simulators.turns import Lane, LoopTurn, Stack, Strike, Turn
 
@@ -218,6 +219,24 @@ class Scheduler:
             self._end_all()
             asyncio._set_running_loop(main.running)
             self.main = None
+
+    def leave_behind(self, stack: Stack, error: BaseException) -> None:
+        """End the run with ``error``, and without the running stack, which stands where nobody can reach it.
+
+        For who watches from another thread, where each stack is one too. The stack is told to end as soon
+        as it goes on, and what it does until then concerns nobody any more.
+        """
+        root, carrier = self._root.carrier, stack.carrier
+        assert isinstance(root, ThreadCarrier)
+        assert isinstance(carrier, ThreadCarrier)
+        assert carrier.ident is not None
+        stack.ended = True
+        del self.stacks[stack]
+        self.idents.discard(carrier.ident)
+        raise_in(carrier.ident, Abandoned)
+        self.error = error
+        self.current = self._root
+        root.go_on()
 
     # ---- what running code does
 
@@ -620,8 +639,8 @@ class Scheduler:
             carrier = target.carrier = self.carriers.take(lambda: self._live(target))
         return carrier
 
-    def _live(self, stack: Stack) -> Carrier:
-        """All that a stack does; returns where to go on."""
+    def _live(self, stack: Stack) -> Carrier | None:
+        """All that a stack does; returns where to go on, None where it was left behind."""
         self.idents.add(get_ident())
         try:
             if stack.raising is not None:
@@ -631,8 +650,11 @@ class Scheduler:
         except Abandoned:
             pass
         except BaseException as error:  # jobs catch what users raise
-            self._broken = self._broken or error
-            self.ending = True
+            if not stack.ended:
+                self._broken = self._broken or error
+                self.ending = True
+        if stack.ended:
+            return None
         stack.ended = True
         del self.stacks[stack]
         if self.ending or stack is self.main:

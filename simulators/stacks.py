@@ -21,8 +21,8 @@ from greenlet import getcurrent, greenlet
 #: What carries code that takes turns.
 Stacks = Literal["greenlets", "threads"]
 
-#: What a carrier does: one job, and then it names the carrier whose turn it is.
-Work = Callable[[], "Carrier"]
+#: What a carrier does: one job, and then it names whose turn it is; None where nobody waits for that.
+Work = Callable[[], "Carrier | None"]
 
 # Taken before anybody replaces them; a Thread object would itself wait for locks and events.
 _allocate_lock = _thread.allocate_lock
@@ -95,6 +95,7 @@ class _GreenletCarrier(greenlet):
         idle = self.idle
         while True:
             following = self.work()
+            assert following is not None
             del self.work
             idle.append(self)
             following.switch()
@@ -106,14 +107,14 @@ class ThreadCarriers:
     one_thread = False
 
     def __init__(self) -> None:
-        self._idle: list[_ThreadCarrier] = []
+        self._idle: list[ThreadCarrier] = []
         self._current = _Local()
 
     def here(self) -> Carrier:
         """The current thread."""
-        carrier: _ThreadCarrier | None = getattr(self._current, "carrier", None)
+        carrier: ThreadCarrier | None = getattr(self._current, "carrier", None)
         if carrier is None:
-            carrier = self._current.carrier = _ThreadCarrier(self._current, self._idle)
+            carrier = self._current.carrier = ThreadCarrier(self._current, self._idle)
         return carrier
 
     def take(self, work: Work) -> Carrier:
@@ -122,7 +123,7 @@ class ThreadCarriers:
             carrier = self._idle.pop()
             carrier.work = work
             return carrier
-        carrier = _ThreadCarrier(self._current, self._idle)
+        carrier = ThreadCarrier(self._current, self._idle)
         carrier.work = work
         carrier.start()
         return carrier
@@ -136,8 +137,10 @@ class ThreadCarriers:
             carrier.join()
 
 
-class _ThreadCarrier:
-    def __init__(self, current: threading.local, idle: "list[_ThreadCarrier]") -> None:
+class ThreadCarrier:
+    """A real thread. It runs when it has been switched to, until it switches to another one."""
+
+    def __init__(self, current: threading.local, idle: "list[ThreadCarrier]") -> None:
         self.turn = _allocate_lock()
         self.turn.acquire()
         self.work: Work | None = None
@@ -148,14 +151,21 @@ class _ThreadCarrier:
         self.ident: int | None = None
 
     def start(self) -> None:
+        """Begin the thread, which waits for its first turn."""
         self._ended.acquire()
         _start_new_thread(self._run, ())
 
     def join(self) -> None:
+        """Wait for its end."""
         self._ended.acquire()
 
+    def go_on(self) -> None:
+        """Let it go on, from a thread that takes no turns itself."""
+        self.turn.release()
+
     def switch(self) -> None:
-        mine: _ThreadCarrier = self._current.carrier
+        """Go on there, and wait here for the next turn."""
+        mine: ThreadCarrier = self._current.carrier
         if mine is not self:
             self.turn.release()
             mine.turn.acquire()
@@ -167,6 +177,8 @@ class _ThreadCarrier:
         self.turn.acquire()
         while self.work is not None:
             following = self.work()
+            if following is None:
+                return
             self.work = None
             self._idle.append(self)
             following.switch()

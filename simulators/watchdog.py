@@ -8,8 +8,10 @@ get their turns. Such a run cannot be repeated exactly, and says so. After half 
 How to get in
 -------------
 A signal's handler is called by the code itself, between two instructions, or while it waits for a lock. So it
-may do what a point does. Only the main thread has that. With ``stacks="threads"``, or in an exploration on
-another thread, nobody can step in: after half a minute the watch says, on standard error, who stands where.
+may do what a point does. Only the main thread has that. With ``stacks="threads"`` nobody can step in, but the
+run can end without the thread that stands still: after half a minute it is a failure there too. In an
+exploration by greenlets on another thread than the main one there is nobody who could go on: the watch says,
+on standard error, who stands where.
 """
 
 import _thread
@@ -88,8 +90,7 @@ class _Watch:
             elif self.steps_in and _now() - self._since >= self._patience:
                 signal.pthread_kill(self._ident, signal.SIGVTALRM)
             elif not self._told and _now() - self._since >= self._limit:
-                self._told = True
-                self._tell()
+                self._told = self._end_or_tell()
         self._ended.release()
 
     def step_in(self, _: int, frame: FrameType | None) -> None:
@@ -116,16 +117,29 @@ class _Watch:
             )
         return f"runs on {place}", "perhaps it loops for ever"
 
-    def _tell(self) -> None:
-        stack = self._scheduler.current
-        frame = sys._current_frames().get(  # pyright: ignore[reportPrivateUsage] - the only way to see them
-            getattr(stack.carrier, "ident", None) or self._ident
+    def _end_or_tell(self) -> bool:
+        """End a run that nobody can step into, or say where it stands; whether that worked out."""
+        scheduler = self._scheduler
+        stack = scheduler.current
+        frame = _interruptible(
+            sys._current_frames().get(  # pyright: ignore[reportPrivateUsage] - the only way to see them
+                getattr(stack.carrier, "ident", None) or self._ident
+            )
         )
-        while frame is not None and frame.f_code.co_filename.startswith(_OURS):
-            frame = frame.f_back
-        if frame is not None and sys.__stderr__ is not None:
-            elapsed = _now() - self._since
-            print(_overdue(stack.run, elapsed, *self._doing(frame, elapsed)), file=sys.__stderr__, flush=True)
+        if frame is None:
+            return False
+        elapsed = _now() - self._since
+        what, why = self._doing(frame, elapsed)
+        message = _overdue(stack.run, elapsed, what, why)
+        if not scheduler.carriers.one_thread:
+            others = [other.run for other in scheduler.stacks if other is not stack]
+            if others:
+                message += f"; meanwhile no turn came to {', '.join(others)}"
+            scheduler.overruns[f"{frame.f_code.co_filename}:{frame.f_lineno}"] = f"{stack.run} {what}"
+            scheduler.leave_behind(stack, Livelock(message))
+        elif sys.__stderr__ is not None:
+            print(message, file=sys.__stderr__, flush=True)
+        return True
 
 
 def _work_of(ident: int) -> Callable[[], float]:

@@ -1,12 +1,13 @@
 import re
 import threading
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from runtime import flow, task
-from simulators import SimulatedTaskRunner, checkpoint, explore
+from simulators import SimulatedTaskRunner, checkpoint, conditions, explore
 from simulators.exceptions import Livelock
 from simulators.scheduling import Scheduler
 from simulators.stacks import carriers
@@ -106,8 +107,7 @@ def test_code_that_never_comes_to_a_point_is_a_livelock_that_names_the_line():
     assert "test_watchdog.py" in str(raised[0])
 
 
-@pytest.mark.parametrize("stacks", ["greenlets", "threads"])
-def test_where_nobody_can_step_in_a_word_is_said(stacks, capfd):
+def test_where_nobody_can_step_in_a_word_is_said(capfd):
     said: list[str] = []
 
     def spin() -> None:
@@ -117,7 +117,7 @@ def test_where_nobody_can_step_in_a_word_is_said(stacks, capfd):
                 said.append(word)
 
     def explore_on_another_thread() -> None:
-        scheduler = Scheduler(carriers(stacks))
+        scheduler = Scheduler(carriers("greenlets"))
         with watched(scheduler, patience=0.02, limit=0.1):
             scheduler.begin(None)
             scheduler.run(scheduler.lane("main"), spin)
@@ -128,6 +128,65 @@ def test_where_nobody_can_step_in_a_word_is_said(stacks, capfd):
     thread.join()
 
     assert re.match(r"main has not come to a point for \d+ s: it .* at .*\.py:\d+ \(perhaps ", said[0])
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """What is half a minute elsewhere is a third of a second."""
+    monkeypatch.setattr(conditions, "watched", partial(watched, patience=0.1, limit=0.3))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_real_lock_between_threads_is_a_failure_that_says_who_stands_where():
+    holder = SimpleNamespace(lock=threading.Lock())
+    freed = threading.Event()
+
+    def test() -> None:
+        def holds() -> None:
+            try:
+                with holder.lock:
+                    checkpoint()
+                    time.sleep(3600)
+            finally:
+                freed.set()
+
+        thread = threading.Thread(target=holds)
+        thread.start()
+        checkpoint()
+        with holder.lock:
+            checkpoint()
+        thread.join()
+
+    found = explore(test, points="declared", strategy="random", schedules=50, stacks="threads")
+
+    failure = found.failures[0]
+    assert isinstance(failure.error, Livelock)
+    assert re.fullmatch(
+        r"main has not come to a point for \d+ s: it .* at .*test_watchdog\.py:\d+ \(perhaps .*\); "
+        r"meanwhile no turn came to .+",
+        str(failure.error),
+    )
+    assert failure.shrunk == failure.schedule
+    assert freed.is_set()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_thread_that_never_comes_to_a_point_is_left_behind_and_ends():
+    ended = threading.Event()
+
+    def test() -> None:
+        try:
+            while True:
+                pass
+        finally:
+            ended.set()
+
+    (failure,) = explore(test, points="declared", strategy="fifo", stacks="threads").failures
+
+    assert re.match(
+        r"main has not come to a point for \d+ s: it runs on at .*test_watchdog\.py", str(failure.error)
+    )
+    assert ended.wait(30)
 
 
 def test_a_task_that_computes_for_too_long_times_out():
