@@ -14,6 +14,8 @@ from runtime.runs import TaskRun
 
 WITHDRAWALS = (60, 70)
 DEPOSITS = 6
+#: what is there once the driver has heard of both withdrawals, and both have checked the balance
+BOTH_UNDER_WAY = ("began-withdraw-0", "began-withdraw-1", "checked-0", "checked-1")
 #: seconds after which a bank is thought to be gone
 PATIENCE = 60.0
 
@@ -75,7 +77,9 @@ def deposit(folder: Path, n: int) -> None:
 def withdraw(folder: Path, n: int) -> None:
     amount = WITHDRAWALS[n]
     if balance(folder) >= amount:
-        confirm(folder, "began-withdraw-0", "began-withdraw-1", *(["ended-withdraw-0"] if n else []))
+        if is_night(folder):
+            (folder / f"checked-{n}").touch()
+        confirm(folder, *BOTH_UNDER_WAY, *(["ended-withdraw-0"] if n else []))
         left = change(folder, -amount)
         if left < 0:
             raise ValueError(f"overdrawn: {left}")
