@@ -12,6 +12,11 @@ EPOCH = 1_704_110_400.0
 START = 1_024.0
 
 
+def wall_time(scheduler: Scheduler) -> float:
+    """Seconds since the epoch, as the clock on the wall shows them: it may have been set."""
+    return EPOCH + scheduler.clock_set_by + scheduler.now
+
+
 class VirtualClock:
     """The clock of a simulation."""
 
@@ -20,7 +25,7 @@ class VirtualClock:
 
     def time(self) -> float:
         """Seconds since the epoch."""
-        return EPOCH + self._scheduler.now
+        return wall_time(self._scheduler)
 
     def monotonic(self) -> float:
         """Seconds that never run backwards."""

@@ -93,6 +93,16 @@ class DuplicateResult(Fault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ClockJump(Fault):
+    """Somebody sets the clock on the wall, in the driver and on all workers; monotonic clocks go on."""
+
+    #: seconds; negative ones set it back
+    seconds: float = -3600.0
+
+    moments: ClassVar[Names] = {"before": ("before",), "after": ("after",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DuplicateCall(Fault):
     """The call arrives twice: the task is made again when it has ended, and what comes of that counts."""
 

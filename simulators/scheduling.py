@@ -110,6 +110,8 @@ class Scheduler:
         self.cut_off: list[Event] = []
         #: virtual seconds since the start
         self.now = 0.0
+        #: seconds by which somebody has set the clock on the wall
+        self.clock_set_by = 0.0
         self.lanes: dict[str, Lane] = {}
         self.stacks: dict[Stack, None] = {}
         self.loops: dict[SimulatedLoop, None] = {}

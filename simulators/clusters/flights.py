@@ -24,6 +24,7 @@ from simulators.clusters.needs import Needs, needs_of
 from simulators.clusters.placement import place
 from simulators.clusters.workers import Kept, Worker
 from simulators.faults import (
+    ClockJump,
     Delay,
     DuplicateCall,
     DuplicateResult,
@@ -314,6 +315,8 @@ class Flights:
             raise _Died
         elif isinstance(fault, Delay):
             self._scheduler.block("sleep", "time to pass", fault.seconds)
+        elif isinstance(fault, ClockJump):
+            self._scheduler.clock_set_by += fault.seconds
         elif isinstance(fault, Partition):
             self._cut_off(worker, fault.seconds)
         return fault

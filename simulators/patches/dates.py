@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import freezegun.api
 
-from simulators.clocks import EPOCH
+from simulators.clocks import wall_time
 from simulators.patches.substitution import Substitutes
 from simulators.surroundings import scheduler_here
 
@@ -44,7 +44,7 @@ class SimulatedDatetime(_datetime, metaclass=_LooksLikeDatetime):
         scheduler = scheduler_here()
         if scheduler is None:
             return super().now(tz)
-        return cls.fromtimestamp(EPOCH + scheduler.now, tz)
+        return cls.fromtimestamp(wall_time(scheduler), tz)
 
     @classmethod
     def utcnow(cls) -> Self:
@@ -79,7 +79,7 @@ class SimulatedDate(_date, metaclass=_LooksLikeDate):
         scheduler = scheduler_here()
         if scheduler is None:
             return super().today()
-        return cls.fromtimestamp(EPOCH + scheduler.now)
+        return cls.fromtimestamp(wall_time(scheduler))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         made, *rest = super().__reduce_ex__(protocol)

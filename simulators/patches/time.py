@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from simulators.clocks import EPOCH, START
+from simulators.clocks import EPOCH, START, wall_time
 from simulators.patches.substitution import Substitutes
 from simulators.scheduling import Scheduler
 from simulators.surroundings import scheduler_here
@@ -50,10 +50,15 @@ def _read(scheduler: Scheduler) -> float:
     return scheduler.now
 
 
+def _set_by(scheduler: Scheduler, start: float) -> float:
+    """By how much the clock was set: nobody can set a monotonic one."""
+    return scheduler.clock_set_by if start == EPOCH else 0.0
+
+
 def _clock(real: Callable[[], float], start: float) -> Callable[[], float]:
     def now() -> float:
         scheduler = scheduler_here()
-        return real() if scheduler is None else start + _read(scheduler)
+        return real() if scheduler is None else start + _read(scheduler) + _set_by(scheduler, start)
 
     return now
 
@@ -61,7 +66,9 @@ def _clock(real: Callable[[], float], start: float) -> Callable[[], float]:
 def _clock_ns(real: Callable[[], int], start: float) -> Callable[[], int]:
     def now() -> int:
         scheduler = scheduler_here()
-        return real() if scheduler is None else int(start) * 10**9 + round(_read(scheduler) * 1e9)
+        if scheduler is None:
+            return real()
+        return int(start) * 10**9 + round((_read(scheduler) + _set_by(scheduler, start)) * 1e9)
 
     return now
 
@@ -70,7 +77,7 @@ def _calendar(real: Callable[..., Any]) -> Callable[..., Any]:
     def at(seconds: float | None = None) -> Any:
         scheduler = scheduler_here()
         if seconds is None and scheduler is not None:
-            seconds = EPOCH + scheduler.now
+            seconds = wall_time(scheduler)
         return real(seconds)
 
     return at
@@ -79,7 +86,7 @@ def _calendar(real: Callable[..., Any]) -> Callable[..., Any]:
 def _strftime(format: str, moment: Any = None) -> str:  # noqa: A002 - its name in the standard library
     if moment is None:
         scheduler = scheduler_here()
-        moment = _localtime(None if scheduler is None else EPOCH + scheduler.now)
+        moment = _localtime(None if scheduler is None else wall_time(scheduler))
     return _real_strftime(format, moment)
 
 

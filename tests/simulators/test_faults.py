@@ -1,5 +1,8 @@
 """Faults: each is a decision that is searched for, recorded, replayed and shrunk."""
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 
 import simulators
@@ -8,6 +11,7 @@ from simulators import SimulatedCluster, check, checkpoint, explore, replay
 from simulators.exceptions import Deadlock, SimulatorError
 from simulators.faults import (
     ANY,
+    ClockJump,
     Delay,
     DuplicateResult,
     Faults,
@@ -110,6 +114,25 @@ DIED = "Crashed: The worker worker-0 died while it had the task. Its process was
 )
 def test_each_fault_ends_a_run_as_it_would_on_a_real_cluster(fault, ends):
     assert states(fault) == ends
+
+
+def test_a_clock_that_is_set_moves_no_monotonic_one_and_no_history():
+    @task
+    def looks():
+        return time.time(), time.monotonic(), datetime.now(UTC).timestamp()
+
+    @flow
+    def watches():
+        began = time.time(), time.monotonic()
+        wall, monotonic, date = looks.submit().result()
+        return wall - began[0], monotonic - began[1], date - began[0]
+
+    exploration = explore(
+        watches, faults=[ClockJump(seconds=-3600)], strategy="exhaustive", points="declared"
+    )
+
+    assert exploration.complete
+    assert set(exploration.outcomes) == {(0, 0, 0), (-3600, 0, -3600)}
 
 
 def test_a_slot_that_leaks_is_not_there_for_the_next_task():
