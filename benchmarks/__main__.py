@@ -14,7 +14,19 @@ from rich.table import Table
 from benchmarks.contests import Row, held
 from benchmarks.memory import Holding, holdings
 
-MODULES = ("dask", "engine", "imports", "marks", "memory", "planning", "prefect", "ray", "schedules", "store")
+MODULES = (
+    "dask",
+    "engine",
+    "imports",
+    "marks",
+    "memory",
+    "planning",
+    "plugin",
+    "prefect",
+    "ray",
+    "schedules",
+    "store",
+)
 COLUMNS = ("what", "contestant", "CPU", "wall", "ours / its CPU", "ours / its wall", "promised")
 
 

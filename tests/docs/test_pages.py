@@ -17,6 +17,7 @@ REPLAY = re.compile(r"^pytest (\S+) (--flows-replay=\S+)$", re.MULTILINE)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # pages about clusters start some
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if FILE.search(page.read_text())],
