@@ -43,6 +43,8 @@ class FlowClock:
         self._pending: set[_MovedAlarm] = set()
         self._running: set[UUID] = set()
         self._awaiting_retry: set[UUID] = set()
+        #: when each thread last asked
+        self._read = threading.local()
         #: hears of every move
         self._follow: Callable[[datetime], object] = _nobody
 
@@ -77,13 +79,15 @@ class FlowClock:
 
     def monotonic(self) -> float:
         """Seconds that passed by themselves, and those that were skipped."""
-        return self._real.monotonic() + self._skipped
+        moment = self._read.moment = self._real.monotonic() + self._skipped
+        return moment
 
     def call_at(self, moment: float, callback: Callable[[], None]) -> Alarm:
         """Call ``callback`` when that much time has passed, or was skipped."""
         with self._lock:
-            # Rounded: a few microseconds have gone by since the moment was calculated.
-            due = self._now + timedelta(milliseconds=max(0, round(1000 * (moment - self.monotonic()))))
+            # From when the moment was calculated: on a busy machine that is a while ago.
+            began = getattr(self._read, "moment", None) or self.monotonic()
+            due = self._now + timedelta(seconds=max(0.0, moment - began))
             alarm = _MovedAlarm(self, moment, due, callback)
             self._pending.add(alarm)
             alarm.set_again()
