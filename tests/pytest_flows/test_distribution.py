@@ -69,6 +69,20 @@ def test_the_wheel_brings_the_command(environment: Path, tmp_path: Path) -> None
     assert "sums" in run(environment / "bin" / "flows", "run", "sums.py", cwd=tmp_path)
 
 
+@pytest.mark.slow
+def test_the_wheel_brings_the_page_of_the_runs(environment: Path) -> None:
+    program = (
+        "import importlib.resources; print(importlib.resources.files('runtime.dash').joinpath('static'))"
+    )
+
+    static = Path(run(environment / "bin" / "python", "-c", program, cwd=environment).strip())
+
+    assert static.is_relative_to(environment)
+    assert sorted(file.name for file in static.iterdir()) == sorted(
+        file.name for file in (ROOT / "runtime" / "dash" / "static").iterdir()
+    )
+
+
 def run(*command: str | Path, cwd: Path | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -383,12 +383,21 @@ if __name__ == "__main__":
 """
 
 
+def crashes():
+    """The runner, and the number of the change at which the process is killed: some, and with --soak all."""
+    for runner in ("sequential", "concurrent"):
+        yield from ((runner, index) for index in (0, 1, 2, 4, 21, 35, 59, 60, 62))
+        yield from (pytest.param(runner, index, marks=pytest.mark.soak) for index in range(63))
+    patient = pytest.mark.timeout(240)  # each starts two clusters
+    yield pytest.param("dask", 35, marks=patient)
+    soaked = [("dask", index) for index in range(3, 63, 7)] + [
+        ("ray", index) for index in (3, 20, 35, 50, 61)
+    ]
+    yield from (pytest.param(*each, marks=[patient, pytest.mark.soak]) for each in soaked)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("runner", ["sequential", "concurrent"])
-@pytest.mark.parametrize(
-    "index",
-    [0, 1, 2, 4, 21, 35, 59, 60, 62, *(pytest.param(n, marks=pytest.mark.soak) for n in range(63))],
-)
+@pytest.mark.parametrize(("runner", "index"), list(crashes()))
 def test_a_flow_that_is_killed_at_any_write_is_marked_and_resumed(tmp_path, flows_home, runner, index):
     program, ledger = tmp_path / "twenty.py", tmp_path / "ledger"
     program.write_text(TWENTY)
