@@ -32,7 +32,6 @@ from runtime.exceptions import CrashedRun
 from runtime.lifecycle import Lost, describe
 from runtime.logging import ENGINE
 from runtime.remote import Message, hear
-from runtime.remote.values import INLINE_LIMIT
 from runtime.runs import TaskRun
 from runtime.task_runners.ray.endings import ended
 from runtime.task_runners.ray.instances import RayInstance
@@ -129,8 +128,8 @@ class Flights:
         self._latest: dict[TaskRun, Flight] = {}
         self._held: list[Flight] = []
         self._stopped: deque[Flight] = deque()
-        #: the last small report that has come
-        self._arrived_last: Any = None
+        #: what attempts are cancelled by
+        self._known = ray.put(b"")
         self._results: WeakSet[RayResult] = WeakSet()
         #: where the window of this round begins
         self._turn = 0
@@ -183,7 +182,7 @@ class Flights:
         """Interrupt an attempt, and end its worker if it takes no notice."""
         if not flight.over:
             flight.overdue = time.monotonic() + _GRACE
-            cancel(flight.report, force=False, arrived=self._arrived_last)
+            cancel(flight.report, force=False, known=self._known)
             self._stopped.append(flight)
         if not flight.confirmed:
             self._do(partial(self._drop, flight))
@@ -194,7 +193,7 @@ class Flights:
         if self.instance.lost is not None:
             return
         for flight in self._waited_for.values():  # told to stop, and have not yet
-            cancel(flight.report, force=True, arrived=self._arrived_last)
+            cancel(flight.report, force=True, known=self._known)
         if self.instance.ours:
             for result in list(self._results):
                 with suppress(CrashedRun):
@@ -333,8 +332,6 @@ class Flights:
         if isinstance(report, Exception):
             self._finish(flight, report)
             return
-        if len(report) <= INLINE_LIMIT:
-            self._arrived_last = flight.report
         sent, messages = pickle.loads(report)  # noqa: S301 - written by our own worker
         if sent > flight.heard:
             flight.held = (sent, messages, time.monotonic() + _MAIL_LIMIT)
@@ -401,7 +398,7 @@ class Flights:
         while self._stopped and cast("float", self._stopped[0].overdue) <= time.monotonic():
             flight = self._stopped.popleft()
             if flight.report in self._waited_for:
-                cancel(flight.report, force=True, arrived=self._arrived_last)
+                cancel(flight.report, force=True, known=self._known)
 
 
 def _report_or_error(ref: Any) -> bytes | Exception:

@@ -111,22 +111,22 @@ def _no_api_server(*_: object, **__: object) -> tuple[str, None]:
     return "", None
 
 
-def cancel(ref: Any, *, force: bool, arrived: Any) -> None:
-    """Cancel the task that makes ``ref``, soon. ``arrived``: any small result that has come, if one has.
+def cancel(ref: Any, *, force: bool, known: Any) -> None:
+    """Cancel the task that makes ``ref``, soon. ``known``: any small object that is there.
 
     Ray ends this whole process where one thread cancels a task while another one hears of its end ("Tried to
     complete task that was not pending", seen in 2.60). So it is done on the thread that hears: there
-    Ray calls back about small results.
+    Ray calls back about small objects.
     """
 
-    def called_back(result: object) -> None:
-        del result
+    def called_back(content: object) -> None:
+        del content
         ray.cancel(ref, force=force)
 
-    if arrived is None or client_address() is not None:  # the server of Ray Client cancels for us
+    if client_address() is not None:  # the server of Ray Client cancels for us, on a thread of its choice
         called_back(None)
     else:
-        arrived._on_completed(called_back)
+        known._on_completed(called_back)
 
 
 def start_nothing_by_accident() -> None:
