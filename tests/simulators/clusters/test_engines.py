@@ -6,6 +6,11 @@ from runtime import allow_failure, flow, get_run_context, task
 from simulators import SimulatedCluster, SimulatedTaskRunner
 
 
+class Stays:
+    def __reduce__(self):
+        raise TypeError("it stays where it is")
+
+
 @task
 def add(a, b):
     return a + b
@@ -88,7 +93,7 @@ def fails():
 @flow
 def cannot_travel():
     generator.submit().wait()
-    length.submit(memoryview(b"")).wait()
+    length.submit(Stays()).wait()
 
 
 @flow
