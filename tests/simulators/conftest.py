@@ -30,3 +30,9 @@ def load(tmp_path: Path) -> Generator[Callable[[str], ModuleType]]:
     yield load
     for name in loaded:
         del sys.modules[name]
+
+
+@pytest.fixture
+def small_project(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's folder is the project under test; the whole suite around it need not have marks."""
+    monkeypatch.chdir(request.path.parent)

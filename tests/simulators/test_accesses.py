@@ -14,6 +14,8 @@ from simulators.strategies import DPOR
 
 Code = Callable[[], object]
 
+pytestmark = pytest.mark.usefixtures("small_project")
+
 
 def together(*codes: Code) -> None:
     """Each on a thread of its own, until all have ended."""

@@ -17,6 +17,7 @@ from simulators.conditions import Conditions
 from simulators.strategies import strategy_called
 from tests.quality.planted import locks, loops, memory, timing
 
+pytestmark = pytest.mark.usefixtures("small_project")
 TESTS = (memory.lost_update, locks.lock_inversion, timing.retry_storm, loops.lost_update_across_await)
 STRATEGIES = ("random", "pct", "pos")
 RECORDED: dict[Points, str] = {
