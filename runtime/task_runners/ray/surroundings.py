@@ -38,6 +38,8 @@ def private_surroundings(*, on_loopback: bool) -> Generator[None]:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         os.environ.pop("RAY_AUTH_TOKEN_PATH", None)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Records of tasks are for dashboards. At its end Ray waits 5 s where none takes them.
+    os.environ.setdefault("RAY_task_events_shutdown_flush_timeout_ms", "300")
     read_environment_again()
     before = listen_on_loopback(on_loopback)
     try:
