@@ -6,13 +6,14 @@ Theirs run bare coroutines and bare threads; ours a whole flow with its states, 
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.contests import Contest
 from runtime import flow, task
 from runtime.results import MemoryResultStorage, result_storage
-from simulators import access, explore
+from simulators import Points, access, explore
 
 #: tasks and steps of the small programs
 TASKS, STEPS = 2, 3
@@ -42,6 +43,15 @@ def contests() -> Iterator[Contest]:
         {"flow": lambda: _explore(ten_tasks_with_an_empty_cache, 100)},
         promised="at least 500 a CPU second (2,000 µs)",
     )
+    for points, test in (("declared", updates), ("accesses", deposits)):
+        yield Contest(
+            f"flow of {TASKS} tasks that update twice, dpor at points={points}, 10 whole searches",
+            "execution",
+            10 * 34,
+            {"flow": lambda test=test, points=points: _search(test, points)},
+            # at accesses, most of it is what it takes to put the marks in, ten times
+            promised="at least 1,000 a CPU second (1,000 µs)" if points == "declared" else "",
+        )
     for steps in (100, 1_000):
         yield Contest(
             f"flow of {TASKS} sync tasks x {steps:,} steps, random schedules",
@@ -56,6 +66,44 @@ def _explore(test: Callable[[], Any], schedules: int) -> None:
     exploration = explore(test, strategy="random", points="operations", schedules=schedules)
     if exploration.executions != schedules:
         raise RuntimeError(f"{exploration.executions} of {schedules} schedules")
+
+
+def _search(test: Callable[[], Any], points: Points) -> None:
+    for _ in range(10):
+        exploration = explore(test, strategy="dpor", points=points)
+        if not exploration.complete or exploration.executions != 34:
+            raise RuntimeError(str(exploration.certificate))
+
+
+@task
+def update() -> None:
+    for _ in range(2):
+        access("balance")
+        access("balance", write=True)
+
+
+@flow
+def updates() -> None:
+    for future in [update.submit() for _ in range(TASKS)]:
+        future.wait()
+
+
+@dataclass
+class Account:
+    balance: int = 0
+
+
+@task
+def deposit(account: Account) -> None:
+    account.balance += 1
+    account.balance += 1
+
+
+@flow
+def deposits() -> None:
+    account = Account()
+    for future in [deposit.submit(account) for _ in range(TASKS)]:
+        future.wait()
 
 
 @task
