@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
+from inspect import iscoroutine
 from types import BuiltinFunctionType
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -450,12 +451,24 @@ def _is_wiring(callback: Any) -> bool:
     return known
 
 
+def awaited_by(coroutine: Any) -> Any:
+    """What a coroutine or generator waits for; None where it does not wait.
+
+    CPython 3.12 reads memory that is not there when it is asked so of one that runs.
+    """
+    if getattr(coroutine, "cr_suspended", False):
+        return coroutine.cr_await
+    if getattr(coroutine, "gi_suspended", False):
+        return coroutine.gi_yieldfrom
+    return None
+
+
 def _waited_for_others(task: "asyncio.Task[Any]", awaited: Any) -> bool:
     """Whether a task that is woken has waited for the end of runs or of tasks, not for time or a lock."""
     if isinstance(awaited, asyncio.Task | _Gathering):
         return True
     waits: Any = task.get_coro()
-    while (inner := getattr(waits, "cr_await", None)) is not None and hasattr(inner, "cr_await"):
+    while iscoroutine(inner := awaited_by(waits)):
         waits = inner
     code = getattr(waits, "cr_code", None)
     return code is not None and (code.co_filename, code.co_qualname) in _WAITS_FOR_OTHERS

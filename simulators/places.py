@@ -12,6 +12,7 @@ from typing import Any, cast
 import anyio
 
 import runtime
+from simulators.loops import awaited_by
 from simulators.turns import LoopTurn, Turn
 
 #: code that nobody looks for a mistake in: ours, and what waits on behalf of others
@@ -52,7 +53,7 @@ def frame_of_task(task: "asyncio.Task[Any]") -> FrameType | None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is not None and not is_passed_over(frame.f_code.co_filename):
             found = frame
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        coroutine = awaited_by(coroutine)
     return found
 
 
