@@ -8,6 +8,7 @@ from contextvars import Context
 from functools import cached_property
 from typing import Any
 
+from runtime.exceptions import Terminated
 from runtime.history import FlowRunHistory, history_of
 from runtime.history.guarantees import violations
 from simulators.exceptions import BrokenGuarantee
@@ -217,7 +218,7 @@ class Executor:
         return self.marking is None or not any(code.may_run for code in self.marking.unmarked)
 
     def run(self, strategy: Strategy, place_of: Callable[[Turn], str] | None = None) -> Execution:
-        """One simulated run. The strategy has begun a schedule. Raises what it raises, and KeyboardInterrupt.
+        """One simulated run. The strategy has begun a schedule. Raises what it raises, and interrupts.
 
         ``place_of`` gives the source line of each step, where they are wanted: that takes time.
         """
@@ -234,7 +235,7 @@ class Executor:
         execution.favours = scheduler.favours
         if scheduler.refusal is not None:
             raise scheduler.refusal
-        if isinstance(execution.error, KeyboardInterrupt):
+        if isinstance(execution.error, KeyboardInterrupt | Terminated):  # meant for whoever explores
             raise execution.error
         if scheduler.error is not None:
             execution.error = scheduler.error

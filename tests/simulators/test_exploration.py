@@ -1,8 +1,10 @@
 import asyncio
+import signal
 
 import pytest
 
 from runtime import flow, task
+from runtime.exceptions import Terminated
 from simulators import FailureFound, access, check, checkpoint, explore, replay
 from simulators.conditions import Conditions
 from simulators.exceptions import SimulatorError
@@ -171,6 +173,23 @@ def test_a_run_that_goes_on_for_ever_is_a_livelock():
 
     with pytest.raises(FailureFound, match="has not ended after 500 operations"):
         check(spin, points="declared", step_limit=500)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)], ids=str
+)
+def test_a_signal_ends_the_search_and_not_only_a_run(number, error):
+    runs = []
+
+    @flow
+    def interrupted() -> None:
+        runs.append(number)
+        signal.raise_signal(number)
+
+    with pytest.raises(error):
+        explore(interrupted, schedules=3, stop_on_failure=False)
+
+    assert len(runs) == 1
 
 
 def test_an_exploration_inside_of_another_is_refused():
