@@ -181,10 +181,14 @@ def test_a_run_that_goes_on_for_ever_is_a_livelock():
 def test_a_signal_ends_the_search_and_not_only_a_run(number, error):
     runs = []
 
+    @task
+    def nothing() -> None: ...
+
     @flow
     def interrupted() -> None:
         runs.append(number)
         signal.raise_signal(number)
+        nothing.submit()
 
     with pytest.raises(error):
         explore(interrupted, schedules=3, stop_on_failure=False)
