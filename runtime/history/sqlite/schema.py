@@ -69,7 +69,9 @@ CREATE TABLE state_change (
     run_count INTEGER NOT NULL CHECK (run_count >= 1),
     worker TEXT,
     PRIMARY KEY (root, position),
-    CHECK (settled = (type IN ('COMPLETED', 'FAILED', 'CRASHED', 'CANCELLED') OR name = 'NotReady'))
+    -- Not "type IN (...)": SQLite would build a table of more than two values, anew for each row.
+    CHECK (settled = CASE type WHEN 'COMPLETED' THEN 1 WHEN 'FAILED' THEN 1 WHEN 'CRASHED' THEN 1
+        WHEN 'CANCELLED' THEN 1 ELSE name = 'NotReady' END)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX state_change_settled ON state_change (root, run, run_count) WHERE settled = 1;
 CREATE INDEX state_change_of_flow ON state_change (root, run, position) WHERE is_flow = 1;
