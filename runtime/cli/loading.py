@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, cast
 import click
 
 from runtime.flows import Flow
+from runtime.lifecycle import traceback_of
 from runtime.tasks import Task
 
 AnyFlow: TypeAlias = Flow[..., Any]
@@ -33,7 +34,10 @@ def load_flow(target: str) -> AnyFlow:
 
 def users_traceback(error: BaseException) -> str:
     """The traceback of an exception from the user's code, without the frames that are ours."""
-    shown = traceback.TracebackException.from_exception(error)
+    try:
+        shown = traceback.TracebackException.from_exception(error)
+    except Exception:  # it breaks whoever looks at it
+        return traceback_of(error)
     link: traceback.TracebackException | None = shown
     while link is not None:
         theirs = [frame for frame in link.stack if not _is_ours(frame.filename)]

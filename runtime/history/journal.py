@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from traceback import format_exception
 
 from runtime.clocks import Clock
 from runtime.exceptions import StoreError
 from runtime.history.changes import StateChange
 from runtime.history.stores import HistoryStore
+from runtime.lifecycle import traceback_of
 from runtime.runs import FlowRun, TaskRun
 from runtime.states import State
 
@@ -78,7 +78,7 @@ class Journal:
         """Keep why a run, or one of its attempts, ended so: a history holds no exceptions."""
         flow_run_id = run.id if isinstance(run, FlowRun) else run.flow_run_id
         if self.store is not None and flow_run_id is not None:
-            text = "".join(format_exception(error)).rstrip()
+            text = traceback_of(error)
             if not state.is_final():
                 text = f"Attempt {attempt} failed, and another one follows:\n{text}"
             self.store.log(flow_run_id, run.id, state.at, logging.ERROR, text)

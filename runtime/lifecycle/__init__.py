@@ -1,7 +1,7 @@
 """The rules of a run, pure: events in, commands out; no clock, no thread, no input or output."""
 
 from runtime.lifecycle.conclusions import Tally
-from runtime.lifecycle.crashes import crash_message, describe
+from runtime.lifecycle.crashes import crash_message, describe, traceback_of
 from runtime.lifecycle.flow_runs import FlowRunLifecycle
 from runtime.lifecycle.messages import (
     AlarmRang,
@@ -61,4 +61,5 @@ __all__ = [
     "crash_message",
     "describe",
     "illegal_step",
+    "traceback_of",
 ]

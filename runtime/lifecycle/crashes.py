@@ -1,5 +1,7 @@
 """Telling a crash from a failure, and saying which crash it was."""
 
+import traceback
+
 from runtime.exceptions import CrashedRun, Terminated
 
 
@@ -33,3 +35,12 @@ def describe(exception: BaseException) -> str:
         return str(exception)
     except Exception as error:  # the user's __str__ may raise anything
         return f"<{type(exception).__name__} that cannot be shown: __str__ raised {type(error).__name__}>"
+
+
+def traceback_of(exception: BaseException) -> str:
+    """The traceback as Python prints it, also where the exception breaks whoever looks at it."""
+    try:
+        return "".join(traceback.format_exception(exception)).rstrip()
+    except Exception as error:  # such as one whose __bool__ raises: Python asks for its truth
+        kind = type(error).__name__
+        return f"{type(exception).__name__}: {describe(exception)}\n(The traceback cannot be shown: {kind}.)"

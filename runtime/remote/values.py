@@ -4,7 +4,6 @@ import asyncio
 import concurrent.futures
 import inspect
 import pickle
-import traceback
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, cast
@@ -13,7 +12,7 @@ import cloudpickle
 
 from runtime.exceptions import NotSerializable
 from runtime.futures import PrefectFuture
-from runtime.lifecycle import describe
+from runtime.lifecycle import describe, traceback_of
 from runtime.states import ResultReference
 
 #: Bytes up to which a result travels with the report of it.
@@ -171,11 +170,7 @@ def _surrogate(name: str, base: type[BaseException], message: str) -> BaseExcept
 
 
 def _traceback_of(error: BaseException) -> str:
-    try:
-        text = "".join(traceback.format_exception(error)).rstrip()
-    except Exception as broken:  # an exception may break whoever looks at it
-        text = f"{type(error).__name__}, whose traceback cannot be shown: {describe(broken)}"
-    return text[-_TRACEBACK_LIMIT:]
+    return traceback_of(error)[-_TRACEBACK_LIMIT:]
 
 
 def _refuse_bound_to_process(value: Any) -> None:

@@ -257,6 +257,7 @@ def exceptions():
         "number as text": _odd("Number", __str__=lambda self: 7)(),
         "no equality": _odd("NoEquality", __eq__=_trap, __hash__=_trap)(),
         "no pickle": _odd("NoPickle", __reduce__=_trap)(),
+        "no truth": _odd("NoTruth", __bool__=_trap, __len__=_trap)("mine"),
         "two arguments": _odd("Two", __init__=lambda self, one, two: None)(1, 2),
         "lying": _odd("Lying", __class__=property(lambda self: int))(),
         "group": ExceptionGroup("several", [ValueError("a"), TypeError("b")]),
