@@ -7,6 +7,7 @@ from runtime.history import StateChange
 from runtime.history.journal import Listener
 from runtime.hooks import plugins
 from runtime.interrupts import interrupt_later
+from runtime.lifecycle import traceback_of
 from runtime.logging import ENGINE
 from runtime.policies import StateHook
 from runtime.runs import FlowRun, TaskRun
@@ -38,7 +39,9 @@ def announce(
             hook(owner, change.run, state)
         except BaseException as error:
             name = getattr(hook, "__name__", repr(hook))
-            ENGINE.exception("The hook %s of %s raised at state %s", name, change.run.name, state)
+            # Not by exc_info: an exception may break the handlers that look at it.
+            said = "The hook %s of %s raised at state %s\n%s"
+            ENGINE.error(said, name, change.run.name, state, traceback_of(error))
             _pass_on(error)
 
 
