@@ -21,7 +21,7 @@ demo: setup  ## run a real flow on real input: a census of this machine's standa
 	$(BIN)/flows run examples/stdlib_census.py:census
 
 test: setup  ## the whole suite, Dask and Ray included, a file at a time on each core
-	$(BIN)/python -m pytest --numprocesses=logical
+	$(BIN)/python -m pytest --numprocesses=logical --dist=loadfile
 
 soak: setup  ## the long campaigns of the suite
 	$(BIN)/python -m pytest --soak

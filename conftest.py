@@ -27,19 +27,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """A file at a time on each core, and one Ray at a time, which is much for a machine."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class OneRayAtATime(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file: str = super()._split_scope(nodeid)
-            return "ray" if "/ray/" in file else file
-
-    return OneRayAtATime(config, log)
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="run the long campaigns too (marker: soak)")
 
