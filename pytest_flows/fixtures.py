@@ -101,11 +101,17 @@ def dask_cluster_factory(pytestconfig: pytest.Config) -> "Generator[Callable[...
         yield start
 
 
+@pytest.fixture(scope="session")
+def _ray_of_the_session(pytestconfig: pytest.Config) -> None:
+    """Ray is started before what is for one test alone, and does not count as left by it."""
+    backends_of(pytestconfig).shared.ray()
+
+
 @pytest.fixture
-def ray_instance(pytestconfig: pytest.Config) -> "Generator[RayTaskRunner]":
+def ray_instance(_ray_of_the_session: None, pytestconfig: pytest.Config) -> "Generator[RayTaskRunner]":
     """The Ray of the session, of two CPUs: the started task runner that keeps it, and that others share.
 
-    A new one after a test that ended it, or left named actors there.
+    A new one after a test that ended it.
     """
     shared = backends_of(pytestconfig).shared
     yield shared.ray()

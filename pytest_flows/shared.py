@@ -73,8 +73,8 @@ class Shared:
         return self._ray
 
     def renew_ray(self) -> None:
-        """Give up a Ray that a test has ended, or has left actors on."""
-        if self._ray is not None and not _is_untouched():
+        """Give up a Ray that a test has ended."""
+        if self._ray is not None and not _ray_is_there():
             self._end_ray()
 
     @contextmanager
@@ -115,10 +115,9 @@ class Shared:
             self._on_ray.close()
 
 
-def _is_untouched() -> bool:
-    """Whether Ray is there, and no named actor is."""
+def _ray_is_there() -> bool:
     ray: Any = import_module("ray")  # its annotations are incomplete
-    return ray.is_initialized() and not ray.util.list_named_actors(all_namespaces=True)
+    return ray.is_initialized()
 
 
 @contextmanager
