@@ -186,10 +186,10 @@ def test_patches_reach_the_workers_of_clusters_and_leave_them(pytester: pytest.P
             return [future.result() for future in [look.submit() for _ in range(4)]]
 
         @pytest.fixture(scope="module")
-        def runner(request):
+        def runner():
             if RUNNER == "ray":
-                request.getfixturevalue("ray_instance")
-                yield RayTaskRunner()
+                with RayTaskRunner(init_kwargs={"num_cpus": 2}).start():
+                    yield RayTaskRunner()
             else:
                 from distributed import LocalCluster
                 with LocalCluster(n_workers=2, dashboard_address=":0") as cluster:
