@@ -92,7 +92,7 @@ def test_the_standard_tests_pass_by_ray_client(head, tmp_path):
     path.write_text(SUITE.format(address=f"ray://127.0.0.1:{head[1]}"))
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=60", str(path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=150", str(path)],
         env={**os.environ, **TOKEN, "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
