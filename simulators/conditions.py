@@ -91,7 +91,7 @@ class Conditions:
             around.enter_context(environment(**_parts(simulation)))
             context = simulation.scheduler.context = copy_context()
             if self.runner == "simulated":
-                around.enter_context(_simulated_runners(self.cluster))
+                around.enter_context(_simulated_runners(self.faults, self.cluster))
             around.enter_context(patched(self.allow))
             around.enter_context(quiet_console())
             # Once for all schedules: each flow run would otherwise set the handlers, and put them back.
@@ -124,9 +124,9 @@ def _parts(simulation: Simulation) -> dict[str, Any]:
 
 
 @contextmanager
-def _simulated_runners(cluster: SimulatedCluster | None) -> Generator[None]:
+def _simulated_runners(faults: Faults, cluster: SimulatedCluster | None) -> Generator[None]:
     """Every flow of a simulated run gets a simulated task runner."""
-    plugin = _RunnerChoice(cluster)
+    plugin = _RunnerChoice(SimulatedTaskRunner(faults=faults, cluster=cluster))
     plugins().register(plugin)
     try:
         yield
@@ -135,8 +135,8 @@ def _simulated_runners(cluster: SimulatedCluster | None) -> Generator[None]:
 
 
 class _RunnerChoice:
-    def __init__(self, cluster: SimulatedCluster | None) -> None:
-        self._runner = SimulatedTaskRunner(cluster=cluster)
+    def __init__(self, runner: SimulatedTaskRunner) -> None:
+        self._runner = runner
 
     @hookimpl(tryfirst=True)
     def flows_select_task_runner(self, flow: str, declared: Any) -> Any:

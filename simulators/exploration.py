@@ -24,6 +24,7 @@ from simulators.stacks import Stacks
 from simulators.strategies import (
     DPOR,
     NEAR,
+    Fifo,
     Misfortune,
     Near,
     Replay,
@@ -171,6 +172,7 @@ def explore(
     seen: set[int] = set()
     outside: dict[str, None] = {}
     with conditions.executor(test) as executor:
+        _warm_up(executor, chosen)
         while not (met := _met(limits, exploration.executions, monotonic() - began)):
             if not chosen.begin():
                 break
@@ -264,6 +266,19 @@ def replay(
     with conditions.executor(test) as executor:
         strategy.begin()
         return executor.run(strategy)
+
+
+def _warm_up(executor: Executor, chosen: Strategy) -> None:
+    """Run the test once for nothing: what it imports, and caches, it finds there from then on.
+
+    A strategy that hears of events knows things by the order in which they are seen, the locks of imports
+    among them.
+    """
+    if not chosen.hears:
+        return
+    usual = Fifo()
+    usual.begin()
+    executor.run(usual)
 
 
 def _keep_races(races: list[DataRace], execution: Execution, executor: Executor) -> None:

@@ -55,7 +55,11 @@ class SimulatedTaskRunner(BaseTaskRunner):
         )
         level_of(points)
         self._faults = risks
+        if cluster is None and risks:
+            cluster = SimulatedCluster()
         self._cluster = cluster
+        #: taken here, since what is imported in a simulated run takes locks that the next run does not
+        self._new_flights = clusters.Flights if cluster is not None else None
         self._flights: clusters.Flights | None = None
         self._strategy = strategy
         self._seed = seed
@@ -92,10 +96,10 @@ class SimulatedTaskRunner(BaseTaskRunner):
         self._left = ExitStack()
         if self._own is not None:
             self._take_in(self._own)
-        faults = self._simulation.faults
-        cluster = self._cluster or (SimulatedCluster() if faults else None)
-        if cluster is not None:
-            self._flights = clusters.Flights(cluster, self._scheduler, self._simulation.environment, faults)
+        if self._cluster is not None and self._new_flights is not None:
+            self._flights = self._new_flights(
+                self._cluster, self._scheduler, self._simulation.environment, self._simulation.faults
+            )
 
     def close(self) -> None:
         """Let the caller go again. Raises what its own strategy raised in place of a choice."""

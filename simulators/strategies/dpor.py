@@ -133,6 +133,8 @@ class DPOR(Strategy):
         if depth < len(self._again):
             if event.process != self._again[depth]:
                 raise self._not_deterministic(self._again[depth], event.process)
+            if known != self._path[depth + 1].known:  # so what was seen has other names than before
+                self._leave_out("the same steps saw other things when they were made again")
             return
         node = self._path[-1]
         node.left, node.prices = left, prices

@@ -90,6 +90,13 @@ def test_a_run_that_leaves_its_path_is_refused(dpor):
         dpor.choose([Pending("c", "1"), Pending("d", "1")])
 
 
+def test_nothing_is_exhausted_where_steps_see_other_things_when_they_are_made_again(dpor):
+    dpor.hear(Event("first"), 1)
+
+    assert not dpor.exhausts
+    assert "saw other things" in dpor.cut
+
+
 def test_nothing_is_exhausted_where_a_branch_cannot_be_followed(dpor):
     dpor.hear(Event("first"), 0)
     chosen = dpor.choose([Pending("c", "1"), Pending("d", "1")])
