@@ -135,6 +135,10 @@ class Recorder:
             self._accesses.setdefault(access[:3], access)
         self._look_for_races(turn)
 
+    def kills(self, turn: Turn) -> None:
+        """The present event keeps something from going on, although it could."""
+        self._kills.append(self.left(turn))
+
     def let_time_pass(self) -> None:
         """Nothing could go on, and time goes on."""
         self.finish()
@@ -161,6 +165,7 @@ class Recorder:
             waits_for=self._waits_for,
             ends=ends,
             instead=self._instead,
+            kills=self._kills,
         )
         self._hear(event, len(self._names))
 
@@ -170,6 +175,8 @@ class Recorder:
         accesses = list(self._said(turn))
         if type(turn) is Stack and awaited is not None:
             accesses.append(Access(awaited))
+        if type(turn) is Stack and turn.at_mercy_of is not None:
+            accesses.append(Access(self._names.of(turn.at_mercy_of), writes=False))
         return Event(
             turn.process, accesses, point=turn.point, causes=turn.causes, after=self._after, waits_for=awaited
         )
@@ -204,6 +211,7 @@ class Recorder:
         self._causes: list[int] = list(causes)
         self._waits_for: Hashable = None
         self._instead: list[Event] = []
+        self._kills: list[Event] = []
 
 
 def _succeeded(args: Sequence[object]) -> bool:

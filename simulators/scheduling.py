@@ -327,7 +327,8 @@ class Scheduler:
         stack = self.current
         lane = stack.lane
         lane.count = stack.number = lane.count + 1
-        stack.kind, stack.resource, stack.writes = "risk", None, False
+        stack.kind, stack.writes = "risk", False
+        stack.resource = stack.where = None
         if self.place_of is not None:
             stack.place = self.place_of(stack)
         stack.goes_on = self._chosen
@@ -356,7 +357,8 @@ class Scheduler:
 
     def bury(self, stack: Stack) -> None:
         """The stack never goes on, and does not clean up either: its process is gone."""
-        self.forget(stack)
+        if self.forget(stack) and self.recorder is not None:
+            self.recorder.kills(stack)
         self._out_of_risk(stack)
         stack.parked = False
         if stack.alarm is not None:

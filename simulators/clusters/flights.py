@@ -322,6 +322,7 @@ class Flights:
         return fault
 
     def _die_during(self, flight: Flight, worker: Worker) -> None:
+        self._scheduler.touch(self)
         if flight in worker.flights:
             self._die(worker, "Its process was killed.")
 

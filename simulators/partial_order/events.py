@@ -42,7 +42,7 @@ class Access(NamedTuple):
 class Event:
     """One step of a process: what it touched, and what had to come before it."""
 
-    __slots__ = ("accesses", "after", "causes", "ends", "instead", "point", "process", "waits_for")
+    __slots__ = ("accesses", "after", "causes", "ends", "instead", "kills", "point", "process", "waits_for")
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Event:
         waits_for: Hashable = None,
         ends: bool = False,
         instead: "Sequence[Event]" = (),
+        kills: "Sequence[Event]" = (),
     ) -> None:
         self.process = process
         self.point = point
@@ -69,6 +70,8 @@ class Event:
         self.ends = ends
         #: faults that could have struck just before it, in its place
         self.instead = instead
+        #: what could have been next, and never comes because of it
+        self.kills = kills
 
     def __repr__(self) -> str:
         return f"<{self.process}@{self.point} {list(self.accesses)}>"

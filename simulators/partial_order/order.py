@@ -53,6 +53,8 @@ class Order:
         self._last.setdefault(event.process, []).append(index)
         for access in event.accesses:
             self._touched.setdefault(access.thing, []).append((index, access))
+        for killed in event.kills:
+            races.extend(self.placed(killed)[1])
 
     def placed(self, event: Event) -> tuple[int, list[Race]]:
         """What an event that came now would come after, and its races.
