@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from simulators.exploration import Exploration, check, explore, replay
     from simulators.failures import Failure, FailureFound
     from simulators.points import access, checkpoint
+    from simulators.processes import see_through
     from simulators.races import DataRace
     from simulators.runner import SimulatedTaskRunner
     from simulators.schedules import Decision, Points, Schedule
@@ -32,6 +33,7 @@ __all__ = [
     "checkpoint",
     "explore",
     "replay",
+    "see_through",
     "shrink",
 ]
 
@@ -53,6 +55,7 @@ _LAZY = {
     "checkpoint": "points",
     "explore": "exploration",
     "replay": "exploration",
+    "see_through": "processes",
     "shrink": "shrinking",
 }
 

@@ -53,9 +53,9 @@ class Conditions:
 
     def __post_init__(self) -> None:
         level_of(self.points)
-        if self.runner == "declared" and (self.cluster is not None or self.faults):
+        if self.runner == "declared" and (self.cluster is not None or self.faults.on_workers):
             raise SimulatorError(
-                'With runner="declared" no task runs on a simulated cluster, and none has faults'
+                'With runner="declared" no task runs on a simulated cluster, and none has faults of workers'
             )
 
     @classmethod

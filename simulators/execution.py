@@ -262,10 +262,19 @@ class Executor:
             execution.error = error
 
     def _broken_guarantee(self, execution: Execution) -> BrokenGuarantee | None:
+        histories = self._simulation.histories
         outline = execution.outline
-        if outline in self._in_order:
+        if outline in self._in_order and not histories.problems:
             return None
-        found = [problem for history in execution.histories for problem in violations(history)]
+        found = [
+            *histories.problems,
+            *(
+                problem
+                for history in execution.histories
+                if not histories.is_cut(history.flow_run)
+                for problem in violations(history)
+            ),
+        ]
         if found:
             return BrokenGuarantee(
                 "\n".join(["The history is not in order:", *(f"  {line}" for line in found)])

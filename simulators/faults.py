@@ -11,20 +11,23 @@ from typing import ClassVar, Literal, TypeAlias, cast
 
 from simulators.exceptions import SimulatorError
 
-#: Of an attempt: before the task begins, when it has ended, and when the driver has heard of that.
-Moment = Literal["before", "after", "reported"]
+#: Of an attempt: before the task begins, when it has ended, and when the driver has heard of that. Of a run:
+#: when a change of its state was written.
+Moment = Literal["before", "after", "reported", "written"]
 #: When a worker dies: before the task begins, in the middle of it, when it has had its effect and nobody
 #: has heard of that, and when the driver has heard.
 Death = Literal["before", "during", "unreported", "reported"]
+#: What is left when a driver's process ends: all that it wrote, or no more than was safe by then.
+Left = Literal["written", "torn"]
 #: What a fault does at each moment, in a word; "" where it does one thing only.
 Names: TypeAlias = Mapping[Moment, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Fault:
-    """Something that may go wrong with an attempt of a task run."""
+    """Something that may go wrong with an attempt of a task run, or when a change of a run is written."""
 
-    #: which task runs it may happen to: a pattern for their names, such as ``fetch-*``
+    #: which runs it may happen to: a pattern for their names, such as ``fetch-*``
     tasks: str = "*"
 
     #: the moments, and what the fault is called at each of them
@@ -54,8 +57,7 @@ class WorkerDeath(Fault):
 
     def names(self, moment: Moment) -> tuple[str, ...]:
         """What decisions call it at that moment."""
-        here = {"before": ("before", "during"), "after": ("unreported",), "reported": ("reported",)}[moment]
-        return tuple(f"WorkerDeath.{when}" for when in here if when in self.when)
+        return tuple(f"WorkerDeath.{when}" for when in _DEATHS.get(moment, ()) if when in self.when)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -126,6 +128,31 @@ class SlotLeak(Fault):
     moments: ClassVar[Names] = {"after": ("",)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DriverCrash(Fault):
+    """The process that the flow runs in ends, with its workers, when a state change was written.
+
+    For flows that :func:`simulators.see_through` calls.
+    """
+
+    #: what the next process finds: all that was written, or the batch was torn and what was not safe is gone
+    left: tuple[Left, ...] = ("written", "torn")
+
+    def names(self, moment: Moment) -> tuple[str, ...]:
+        """What decisions call it at that moment."""
+        return tuple(f"DriverCrash.{left}" for left in self.left) if moment == "written" else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class StoreFailure(Fault):
+    """The history store fails, as on a full disk: nothing more is kept of the flow run.
+
+    What was not safe by then is lost too. The flow run is told to stop, and its call raises ``StoreError``.
+    """
+
+    moments: ClassVar[Names] = {"written": ("",)}
+
+
 @dataclass(frozen=True, slots=True)
 class Faults:
     """What may go wrong in a run, and how often at most in all."""
@@ -141,6 +168,16 @@ class Faults:
             if fnmatchcase(task_run, fault.tasks)
             for name in fault.names(moment)
         ]
+
+    @property
+    def on_workers(self) -> bool:
+        """Whether any of them happens to attempts, which are made on workers then."""
+        return any(fault.names(moment) for fault in self.faults for moment in _OF_ATTEMPTS)
+
+    @property
+    def at_writes(self) -> bool:
+        """Whether any of them happens when something is written to the history store."""
+        return any(fault.names("written") for fault in self.faults)
 
     def of(self, name: str) -> Fault:
         """The fault behind a name that was offered."""
@@ -197,6 +234,13 @@ def _checked(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
         kinds.add(kind)
     return faults
 
+
+_DEATHS: Mapping[Moment, tuple[Death, ...]] = {
+    "before": ("before", "during"),
+    "after": ("unreported",),
+    "reported": ("reported",),
+}
+_OF_ATTEMPTS: tuple[Moment, ...] = ("before", "after", "reported")
 
 ANY: tuple[Fault, ...] = (
     WorkerDeath(),

@@ -54,6 +54,8 @@ class Recorder:
         self._together: tuple[int, ...] = ()
         #: what led to the callback that is called now, if one is; it may have had to wait for the loop
         self._called_by: tuple[int, ...] | None = None
+        #: a process that may end, and the stack that does not live in it, where there is one
+        self.process: tuple[object, Stack] | None = None
         self._ends: dict[object, int] = {}
         self._counted: dict[int, tuple[int, ...]] = {}
         self._after = 0
@@ -121,8 +123,8 @@ class Recorder:
                 turn.awaited = None
         for access in self._said(turn):
             self._accesses[access[:3]] = access
-        if type(stack) is Stack and stack.at_mercy_of is not None:
-            self.touch(stack.at_mercy_of, writes=False)
+        for place in self._places(stack):
+            self.touch(place, writes=False)
         if type(turn) is Stack and turn.strikes is not None:
             place = Access(turn.strikes[0].resource)
             self._accesses[place[:3]] = place
@@ -175,11 +177,20 @@ class Recorder:
         accesses = list(self._said(turn))
         if type(turn) is Stack and awaited is not None:
             accesses.append(Access(awaited))
-        if type(turn) is Stack and turn.at_mercy_of is not None:
-            accesses.append(Access(self._names.of(turn.at_mercy_of), writes=False))
+        stack = turn.loop.stack if type(turn) is LoopTurn else turn
+        accesses += [Access(self._names.of(place), writes=False) for place in self._places(stack)]
         return Event(
             turn.process, accesses, point=turn.point, causes=turn.causes, after=self._after, waits_for=awaited
         )
+
+    def _places(self, stack: Turn) -> Iterator[object]:
+        """What may stop it: its guards, its worker, and its process."""
+        if type(stack) is Stack:
+            yield from stack.guards
+            if stack.at_mercy_of is not None:
+                yield stack.at_mercy_of
+        if self.process is not None and stack is not self.process[1]:
+            yield self.process[0]
 
     def _said(self, turn: Turn) -> Iterator[Access]:
         """What a turn says of itself."""

@@ -16,6 +16,7 @@ from runtime.task_runners.loops import LoopAttempts
 from simulators import clusters
 from simulators.adoption import AdoptedLoop
 from simulators.clusters import SimulatedCluster
+from simulators.exceptions import SimulatorError
 from simulators.faults import Risks, faults_of
 from simulators.marked_points import marked_points
 from simulators.marks import Project
@@ -55,7 +56,7 @@ class SimulatedTaskRunner(BaseTaskRunner):
         )
         level_of(points)
         self._faults = risks
-        if cluster is None and risks:
+        if cluster is None and risks.on_workers:
             cluster = SimulatedCluster()
         self._cluster = cluster
         #: taken here, since what is imported in a simulated run takes locks that the next run does not
@@ -152,6 +153,10 @@ class SimulatedTaskRunner(BaseTaskRunner):
             loop.call_soon_threadsafe(loop.call_later, delay, self._on_loops.start, attempt, loop)
 
     def _new_simulation(self) -> Simulation:
+        if self._faults.at_writes:
+            raise SimulatorError(
+                "Faults of the driver and its store are for explore and check, not for a run."
+            )
         store = current_environment().store
         simulation = Simulation(self._points, self._seed, store=store, faults=self._faults)
         if self._schedule is not None:

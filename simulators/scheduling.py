@@ -134,6 +134,9 @@ class Scheduler:
         #: how many more faults may strike, and who is where one may
         self.strikes_left = self.most_strikes
         self.at_risk: list[Stack] = []
+        #: the process that everything but one stack lives in, and that stack, where there is one
+        self.process: object = None
+        self.parent: Stack | None = None
         self.steps: list[tuple[Lane, int | str, str, Hashable, bool, float, str]] = []
         self.made: list[tuple[str, int | str, str, int | str]] = []
         self.ending = False
@@ -296,6 +299,8 @@ class Scheduler:
         stack = self.current
         if self.ending:
             raise Abandoned
+        if stack.raising is not None:
+            self._raise(stack)
         stack.kind = kind
         stack.since = len(self.steps)
         stack.parked = True
@@ -320,8 +325,12 @@ class Scheduler:
         if stack.raising is not None:
             self._raise(stack)
 
-    def risk(self, faults: Sequence[str]) -> str | None:
-        """The running code could go on, unless one of the faults strikes before; the one that does."""
+    def risk(self, faults: Sequence[str], *, holds: bool = False) -> str | None:
+        """The running code could go on, unless one of the faults strikes before; the one that does.
+
+        ``holds``: the code is in the middle of what nobody may interrupt; what is raised in it waits until it
+        is at its next point.
+        """
         if self.ending or not self.strikes_left or not faults:
             return None
         stack = self.current
@@ -339,19 +348,48 @@ class Scheduler:
                 self.recorder.makes_possible(strike)
         self.pending.extend(stack.strikes)
         self.at_risk.append(stack)
+        loop = stack.loop
+        if loop is not None:
+            loop.hold()
         turn = self._next()
         if turn is not stack:
             self._hand_over(turn)
-        if stack.raising is not None:
+        if loop is not None:
+            loop.let_go()
+        if stack.raising is not None and (self.ending or not holds):
             self._raise(stack)
         struck, stack.struck = stack.struck, None
         return struck
 
-    def crash(self, error: BaseException) -> None:
-        """The run is over, here and now: nothing goes on, and nothing cleans up but what is left over."""
+    def begin_process(self, process: object) -> None:
+        """What begins from now on lives in a process; the running stack is to wait until that has ended."""
+        self.process, self.parent = process, self.current
+        if self.recorder is not None:
+            self.recorder.process = process, self.current
+
+    def end_process(self) -> None:
+        """The process ends, here and now: nothing in it goes on, and nothing cleans up."""
+        if self.ending:
+            raise Abandoned
+        parent, recorder = self.parent, self.recorder
+        assert parent is not None
+        self.touch(self.process)
+        for turns in (self.pending, self.eager, self.later):
+            for turn in [turn for turn in turns if type(turn) is LoopTurn and turn.loop.stack is not parent]:
+                turns.remove(turn)
+                if recorder is not None:
+                    recorder.kills(turn)
         stack = self.current
-        self.error = error
-        self._hand_over(self._root)
+        for other in list(self.stacks):
+            if other is not parent:
+                self.bury(other)
+        self.alarms = Alarms(self.forget)
+        self.loops = {loop: None for loop in self.loops if loop.stack is parent}
+        self.process = None
+        if recorder is not None:
+            recorder.process = None
+        self.wake(parent)
+        self._hand_over(self._next())
         if stack.raising is not None:
             self._raise(stack)
 
@@ -431,6 +469,8 @@ class Scheduler:
 
     def next_of(self, loop: "SimulatedLoop") -> LoopTurn | None:
         """For a loop that has nothing to do: let others go on until there is something for it."""
+        if self.ending:  # raised in a callback already, and kept by its asyncio task
+            raise Abandoned
         stack = self.current
         turn = self._next()
         if type(turn) is LoopTurn and turn.loop is loop:

@@ -1,13 +1,14 @@
 """A simulation: the scheduler, and the environment that the engine finds instead of the real one."""
 
-from collections.abc import Callable
-from uuid import UUID
+import threading
+from functools import partial
 
 from runtime.context import Environment
-from runtime.history import FlowRunHistory, HistoryStore, StateChange, history_of
-from runtime.runs import FlowRun
+from runtime.history import HistoryStore
+from runtime.runs import FlowRun, TaskRun
 from simulators.clocks import VirtualClock
-from simulators.faults import Faults
+from simulators.exceptions import SimulatorError
+from simulators.faults import Faults, StoreFailure
 from simulators.identities import SeededIdentities
 from simulators.pacing import Pace
 from simulators.patches.locks import SimulatedRLock
@@ -15,6 +16,7 @@ from simulators.schedules import Points
 from simulators.scheduling import Scheduler
 from simulators.stacks import Stacks, carriers
 from simulators.standstill import explain
+from simulators.stores import Histories
 from simulators.strategies import Strategy
 from simulators.surroundings import scheduler_here
 from simulators.threads import SimulatedThreads
@@ -22,10 +24,6 @@ from simulators.threads import SimulatedThreads
 #: operations that one run may do; a run that does more goes on for ever, as far as anybody can tell
 STEP_LIMIT = 200_000
 NO_FAULTS = Faults()
-
-
-class DriverCrash(BaseException):
-    """The process that was simulated has ended, in the middle of what it did."""
 
 
 class Simulation:
@@ -53,15 +51,17 @@ class Simulation:
         self.scheduler.most_strikes = faults.most if faults else 0
         self.identities = SeededIdentities(seed, _kept if store is not None else None)
         self.scheduler.path_of = self.identities.path
-        self.histories = Histories()
+        struck = faults.at_writes
+        self.histories = Histories(self.scheduler if struck else None)
         #: what holds attempts back until the time that was recorded
         self.pace: Pace | None = None
+        threads = SimulatedThreads(self.scheduler, SimulatedRLock if looks_inside else threading.RLock)
+        if struck:
+            threads.watch(self._change_written)
         self.environment = Environment(
             clock=VirtualClock(self.scheduler),
             identities=self.identities,
-            threads=SimulatedThreads(self.scheduler, SimulatedRLock)
-            if looks_inside
-            else SimulatedThreads(self.scheduler),
+            threads=threads,
             store=store or self.histories,
         )
         _simulations[self.scheduler] = self
@@ -74,14 +74,36 @@ class Simulation:
         self.identities.begin()
         self.histories.begin_again()
 
-    def crash_after(self, changes: int) -> None:
-        """Let the process that is simulated end when so many state changes were written."""
+    def _change_written(self) -> None:
+        """The journal's lock was given back: where a state change was written, something may go wrong."""
+        histories, scheduler = self.histories, self.scheduler
+        run, histories.written = histories.written, None
+        if run is None:
+            return
+        flow_run = histories.outermost(run)
+        has_ended = run is flow_run and histories.history(run.id).states[-1].state.is_final()
+        name = scheduler.risk(self._offered(run, has_ended=has_ended), holds=True)
+        if name is None:
+            return
+        if isinstance(self.faults.of(name), StoreFailure):
+            histories.fail(flow_run)
+            # Not here: whoever writes a change is not done with it yet.
+            lane = scheduler.new_lane(f"{self.identities.path(flow_run)}!stop")
+            scheduler.spawn(lane, partial(histories.stop, flow_run), "alarm")
+            return
+        if name == "DriverCrash.torn":
+            histories.lose(flow_run)
+        scheduler.end_process()
 
-        def crash() -> None:
-            self.scheduler.crash(DriverCrash(f"The process ended after {changes} state changes."))
-
-        self.histories.limit = changes
-        self.histories.at_limit = crash
+    def _offered(self, run: FlowRun | TaskRun, *, has_ended: bool) -> list[str]:
+        """What may go wrong now that a change of the run was written."""
+        offered = self.faults.offered("written", self.identities.path(run))
+        if self.scheduler.process is None and any(name.startswith("DriverCrash") for name in offered):
+            self.scheduler.refusal = SimulatorError(
+                "DriverCrash strikes flows that see_through(flow, ...) calls: nobody else goes on after it."
+            )
+        # A flow run whose end is written has done all that it had to.
+        return [name for name in offered if not (has_ended and name == "DriverCrash.written")]
 
     def close(self) -> None:
         """Give back everything."""
@@ -98,57 +120,3 @@ def simulation_here() -> Simulation | None:
 #: outermost runs of each flow in this process, as far as their histories went to a store that lasts
 _kept: dict[str, int] = {}
 _simulations: dict[Scheduler, Simulation] = {}
-
-
-class Histories:
-    """A history store for one simulated run at a time."""
-
-    secures_every_end = False
-    keeps_log = False
-
-    def __init__(self) -> None:
-        self.begin_again()
-
-    def begin_again(self) -> None:
-        """Forget the last run."""
-        self.known_flow_runs: list[FlowRun] = []
-        self.changes: list[StateChange] = []
-        #: how many changes are written before ``at_limit`` is called; nothing is kept of those that follow
-        self.limit: int | None = None
-        self.at_limit: Callable[[], object] = _nothing
-
-    def begin(self, flow_run: FlowRun, stop: Callable[[], object] | None = None) -> None:  # noqa: ARG002
-        """Expect changes of this run, and of its task runs."""
-        self.known_flow_runs.append(flow_run)
-
-    def append(self, change: StateChange) -> None:
-        """Keep one more change."""
-        if self.limit is not None and len(self.changes) >= self.limit:
-            return
-        self.changes.append(change)
-        if len(self.changes) == self.limit:
-            self.at_limit()
-
-    def log(self, flow_run_id: UUID, run_id: UUID, at: float, level: int, message: str) -> None:
-        """Keeps no log."""
-
-    def commit(self, flow_run_id: UUID) -> None:
-        """Memory is as safe as it gets."""
-
-    async def commit_async(self, flow_run_id: UUID) -> None:
-        """Memory is as safe as it gets."""
-
-    def flow_runs(self) -> list[FlowRun]:
-        """The outermost flow runs, oldest first."""
-        return [run for run in self.known_flow_runs if run.parent_id is None]
-
-    def history(self, flow_run_id: UUID) -> FlowRunHistory:
-        """All that happened to a flow run. Raises ``KeyError``."""
-        for flow_run in self.known_flow_runs:
-            if flow_run.id == flow_run_id:
-                return history_of(flow_run, self.changes, self.known_flow_runs)
-        raise KeyError(flow_run_id)
-
-
-def _nothing() -> None:
-    return None

@@ -9,6 +9,7 @@ from typing import Any
 from runtime.threads import Interrupted
 from simulators.loops import SimulatedLoop
 from simulators.scheduling import Scheduler
+from simulators.stores import WatchedLock
 from simulators.turns import Stack
 
 MakeLock = Callable[[], AbstractContextManager[object]]
@@ -21,6 +22,11 @@ class SimulatedThreads:
     def __init__(self, scheduler: Scheduler, make_lock: MakeLock = _real_rlock) -> None:
         self._scheduler = scheduler
         self._make_lock = make_lock
+
+    def watch(self, given_back: Callable[[], None]) -> None:
+        """Have ``given_back`` called whenever a lock was given back by whoever had taken it first."""
+        make_lock = self._make_lock
+        self._make_lock = lambda: WatchedLock(make_lock(), given_back)
 
     def start(self, run: Callable[[], None], name: str) -> None:
         """Call ``run`` on a stack of its own."""
@@ -52,18 +58,21 @@ class SimulatedGuard:
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function, once."""
+        self._scheduler.touch(self, writes=False)
         if self._interrupted:
             raise Interrupted
         self._stack = stack = self._scheduler.current
+        around, stack.guards = stack.guards, (*stack.guards, self)
         try:
             return function(*args, **kwargs)
         finally:
-            self._stack = None
+            self._stack, stack.guards = None, around
             if type(stack.raising) is Interrupted:  # it has not arrived, and is not wanted any more
                 stack.raising = None
 
     def interrupt(self) -> None:
         """Tell the call to stop."""
+        self._scheduler.touch(self)
         if not self._interrupted:
             self._interrupted = True
             if self._stack is not None:

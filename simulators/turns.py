@@ -76,6 +76,7 @@ class Stack(Turn):
         "at_mercy_of",
         "carrier",
         "ended",
+        "guards",
         "home",
         "ident",
         "job",
@@ -113,6 +114,8 @@ class Stack(Turn):
         #: raised in it when it goes on
         self.raising: BaseException | None = None
         self.ended = False
+        #: what others may interrupt it through, the innermost last
+        self.guards: tuple[object, ...] = ()
         #: the worker that it ends with
         self.at_mercy_of: object = None
         #: what may strike before it goes on, and what did

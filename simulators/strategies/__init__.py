@@ -2,6 +2,7 @@
 
 from simulators.strategies.base import Operation, Step, Strategy, Trace
 from simulators.strategies.dpor import DPOR
+from simulators.strategies.each_fault import EachFault
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
 from simulators.strategies.misfortune import Misfortune
@@ -19,6 +20,7 @@ __all__ = [
     "PCT",
     "POS",
     "Divergence",
+    "EachFault",
     "Exhaustive",
     "Fifo",
     "Misfortune",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from simulators.exceptions import SimulatorError
 from simulators.strategies.base import Strategy
 from simulators.strategies.dpor import DPOR
+from simulators.strategies.each_fault import EachFault
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
 from simulators.strategies.pct import PCT
@@ -18,6 +19,7 @@ STRATEGIES: dict[str, Callable[[int], Strategy]] = {
     "pct": PCT,
     "pos": POS,
     "exhaustive": lambda _: Exhaustive(),
+    "faults": lambda _: EachFault(),
     "dpor": lambda _: DPOR(),
     "portfolio": Portfolio,
 }

@@ -1,10 +1,12 @@
 """The store's own code under the simulator: no order of its statements loses, doubles or invents a change."""
 
+import shutil
+import sqlite3
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +15,7 @@ import pytest
 
 import runtime.history.sqlite.store
 import runtime.history.sqlite.writer
+from runtime.exceptions import StoreError
 from runtime.history import SQLiteHistoryStore, StateChange
 from runtime.history.guarantees import violations
 from runtime.history.sqlite.writer import Writer
@@ -60,10 +63,10 @@ def write(store, run):
 
 
 @contextmanager
-def fresh_store():
+def fresh_store(**options):
     """A store whose writer looks up by itself once a day: whoever ends thanks to that has waited in vain."""
     with tempfile.TemporaryDirectory() as folder:
-        store = SQLiteHistoryStore(Path(folder) / "history.db")
+        store = SQLiteHistoryStore(Path(folder) / "history.db", **options)
         store._writer._watch = DAY
         began = time.monotonic()
         yield store
@@ -99,6 +102,82 @@ def test_a_queue_that_is_full(search):
             assert not any(violations(store.history(flow_run(n).id)) for n in range(2))
 
     search(full)
+
+
+def test_a_store_that_is_locked_for_ever_from_any_moment_on_says_so_and_keeps_what_was_there(search):
+    outcomes = set()
+
+    def locked():
+        with fresh_store(patience=0.0) as store:
+            run, holder = flow_run(1), []
+
+            def lock():
+                if store.path.exists():  # else there is nothing yet that anybody could sit on
+                    with suppress(sqlite3.OperationalError):  # the writer was faster
+                        holder.append(connection := sqlite3.connect(store.path, timeout=0))
+                        connection.execute("BEGIN IMMEDIATE")
+
+            def record():
+                try:
+                    write(store, run)
+                except StoreError:
+                    outcomes.add("told")
+                else:
+                    outcomes.add("recorded")
+                    assert violations(store.history(run.id)) == []
+
+            all_at_once(record, lock)
+            for connection in holder:
+                connection.close()
+            assert_begins_like_a_history(store, run)
+
+    search(locked)
+    assert outcomes == {"recorded", "told"}
+
+
+def test_what_a_process_leaves_that_dies_at_any_statement_is_the_beginning_of_a_history(search):
+    lengths = set()
+
+    def dies():
+        with fresh_store() as store, tempfile.TemporaryDirectory() as folder:
+            run, safe, found = flow_run(1), [], []
+
+            def record():
+                for said in write_in_steps(store, run):
+                    safe.append(said)
+
+            def die():
+                found.append(safe[-1] if safe else 0)  # was acknowledged before
+                for path in store.path.parent.glob("history.db*"):
+                    if path.is_file():
+                        shutil.copy(path, folder)
+
+            all_at_once(record, die)
+            left = SQLiteHistoryStore(Path(folder) / "history.db")
+            lengths.add(assert_begins_like_a_history(left, run, at_least=found[0]))
+            left.close()
+
+    search(dies)
+    assert lengths >= {0, 3}
+
+
+def write_in_steps(store, run):
+    """A whole flow run; gives how many of its changes are safe whenever it is told so."""
+    store.begin(run)
+    for index, state in enumerate((Pending(), Running(), Completed())):
+        store.append(StateChange(run, index, state, 0.0, 0.0))
+        if index:
+            store.commit(run.id)
+            yield index + 1
+
+
+def assert_begins_like_a_history(store, run, at_least=0):
+    """What is there of a flow run is its first changes, as many as were acknowledged; returns how many."""
+    known = store.path.exists() and any(found.id == run.id for found in store.flow_runs())
+    names = store.history(run.id).states.names if known else []
+    assert names == ["Pending", "Running", "Completed"][: len(names)]
+    assert len(names) >= at_least
+    return len(names)
 
 
 def looks_before_it_says_that_it_is_idle(writer):
