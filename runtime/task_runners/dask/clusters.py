@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import distributed
 from dask import config
 from distributed import LocalCluster, Scheduler, performance_report
 
@@ -67,18 +68,21 @@ def temporary_cluster(
 
 
 @contextmanager
-def connected(target: Any, client_kwargs: dict[str, Any], report_path: str | None) -> Generator[Client]:
-    """A client of a cluster, or of the scheduler at an address."""
+def connected(
+    target: Any, client_kwargs: dict[str, Any], report_path: str | None
+) -> Generator[distributed.Client]:
+    """A client of a cluster, or of the scheduler at an address; a client is taken as it is, and stays."""
     kwargs: dict[str, Any] = {"set_as_default": False, "timeout": CONNECT_WITHIN, **client_kwargs}
     with ExitStack() as stack:
-        client: Client = stack.enter_context(Client(target, **kwargs))
+        is_client = isinstance(target, distributed.Client)
+        client = target if is_client else stack.enter_context(Client(target, **kwargs))
         if report_path is not None:
             stack.enter_context(_reported(client, report_path))
         yield client
 
 
 def leave_retries_to_us(client: Any, cluster: Any, plugin: OneAttempt) -> None:
-    """Have the scheduler run each attempt once, as long as the client is there, if the scheduler lets us."""
+    """Have the scheduler run each attempt once, as long as the driver is there, if the scheduler lets us."""
     scheduler = getattr(cluster, "scheduler", None)
     if isinstance(scheduler, Scheduler):  # it lives in this process
         client.sync(_add, scheduler, plugin)
@@ -125,7 +129,7 @@ def _fill_in(kwargs: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _reported(client: Client, path: str) -> Generator[None]:
+def _reported(client: distributed.Client, path: str) -> Generator[None]:
     """Have Dask write its report. It asks for the current client, on what may be two threads."""
     report = performance_report(filename=path)
     with client.as_current():
@@ -150,6 +154,7 @@ def _handlers_kept() -> Generator[None]:
 
 async def _add(scheduler: Scheduler, plugin: OneAttempt) -> None:
     scheduler.add_plugin(plugin, name=plugin.name)
+    await plugin.start(scheduler)
 
 
 def _is_loopback(host: str) -> bool:

@@ -43,6 +43,7 @@ class DaskTaskRunner(SendingTaskRunner):
     Args:
         address: of a scheduler that is running, such as ``"tcp://127.0.0.1:8786"``.
         cluster: a Dask cluster that is running.
+        client: a ``distributed.Client`` that is connected. Flow runs share it, and leave it open.
         cluster_class: what makes a temporary cluster: a class, a function, or the path of one such as
             ``"dask_cloudprovider.aws.FargateCluster"``.
         cluster_kwargs: arguments for ``cluster_class``.
@@ -60,8 +61,16 @@ class DaskTaskRunner(SendingTaskRunner):
         adapt_kwargs: dict[str, Any] | None = None,
         client_kwargs: dict[str, Any] | None = None,
         performance_report_path: str | None = None,
+        client: "Client | None" = None,
     ) -> None:
-        _check(cluster, address, cluster_class, cluster_kwargs, adapt_kwargs, client_kwargs)
+        existing = {"address": address, "cluster": cluster, "client": client}
+        temporary = {
+            "cluster_class": cluster_class,
+            "cluster_kwargs": cluster_kwargs,
+            "adapt_kwargs": adapt_kwargs,
+        }
+        _check_place(existing, temporary)
+        _check_client(client, client_kwargs, cluster_kwargs)
         super().__init__(
             cluster=cluster,
             address=address,
@@ -70,6 +79,7 @@ class DaskTaskRunner(SendingTaskRunner):
             adapt_kwargs=adapt_kwargs,
             client_kwargs=client_kwargs,
             performance_report_path=performance_report_path,
+            client=client,
         )
         self._client: Client | None = None
 
@@ -85,7 +95,7 @@ class DaskTaskRunner(SendingTaskRunner):
         settings = self._settings
         self._open = ExitStack()
         with ExitStack() as stack:
-            cluster = target = settings["cluster"] or settings["address"]
+            cluster = target = settings["client"] or settings["cluster"] or settings["address"]
             if target is None:
                 cluster = target = stack.enter_context(
                     temporary_cluster(
@@ -100,12 +110,15 @@ class DaskTaskRunner(SendingTaskRunner):
             client: Any = stack.enter_context(
                 connected(target, settings["client_kwargs"] or {}, settings["performance_report_path"])
             )
+            client_stays = client is target
+            if client_stays:
+                cluster = client.cluster
             token = uuid4().hex[:8]
             deaths = stack.enter_context(watched(cluster))
-            traffic = Traffic(client, token, client.scheduler.address, deaths)
+            traffic = Traffic(client, token, _address(client), deaths)
             leave_retries_to_us(client, cluster, OneAttempt(token, traffic.topic, client.id))
             traffic.begin()
-            stack.callback(client.sync, traffic.end)
+            stack.callback(client.sync, traffic.end, client_stays=client_stays)
             self._packer = Packer()
             self._traffic = traffic
             self._client = client
@@ -161,10 +174,12 @@ class DaskTaskRunner(SendingTaskRunner):
 
     def _portable(self) -> dict[str, Any]:
         """The settings as another process can use them: a cluster is known by its address there."""
-        cluster = self._settings["cluster"]
-        if cluster is None:
-            return self._settings
-        return {**self._settings, "cluster": None, "address": cluster.scheduler_address}
+        cluster, client = self._settings["cluster"], self._settings["client"]
+        if client is not None:
+            return {**self._settings, "client": None, "address": _address(client)}
+        if cluster is not None:
+            return {**self._settings, "cluster": None, "address": cluster.scheduler_address}
+        return self._settings
 
 
 def _rebuild(kind: type[DaskTaskRunner], settings: dict[str, Any]) -> DaskTaskRunner:
@@ -175,22 +190,30 @@ class _NotOurs(Exception):
     """An upstream run that is under way somewhere else."""
 
 
-def _check(
-    cluster: Any, address: Any, cluster_class: Any, cluster_kwargs: Any, adapt_kwargs: Any, client_kwargs: Any
-) -> None:
-    """Raise ``ValueError`` for arguments that contradict each other."""
-    temporary = {
-        "cluster_class": cluster_class,
-        "cluster_kwargs": cluster_kwargs,
-        "adapt_kwargs": adapt_kwargs,
-    }
+def _address(client: Any) -> str:
+    """Of the scheduler. Raises ``RuntimeError`` for a client that is closed."""
+    if client.status == "closed":
+        raise RuntimeError("the Dask client that it was given is closed.")
+    return client.scheduler.address
+
+
+def _check_place(existing: dict[str, Any], temporary: dict[str, Any]) -> None:
+    """Raise ``ValueError`` for arguments that name more than one place to run tasks at."""
+    there = [name for name, value in existing.items() if value is not None]
     given = [name for name, value in temporary.items() if value]
-    existing = [name for name, value in {"address": address, "cluster": cluster}.items() if value is not None]
-    if len(existing) > 1 or (existing and given):
+    if len(there) > 1 or (there and given):
         raise ValueError(
-            f"DaskTaskRunner cannot use {' and '.join(existing + given)} together: {existing[0]} names a "
-            "cluster that is there, and the others describe one that is to be started."
+            f"DaskTaskRunner cannot use {' and '.join(there + given)} together: {there[0]} names a "
+            "cluster that is there, and the others describe another one, or one that is to be started."
         )
+
+
+def _check_client(client: Any, client_kwargs: Any, cluster_kwargs: Any) -> None:
+    """Raise ``ValueError`` for a client that the task runner could not use."""
+    if client is not None and client_kwargs:
+        raise ValueError("DaskTaskRunner cannot use client_kwargs for a client that is there.")
+    if client is not None and client.asynchronous:
+        raise ValueError("DaskTaskRunner cannot use a client with asynchronous=True.")
     for name, kwargs in {"cluster_kwargs": cluster_kwargs, "client_kwargs": client_kwargs}.items():
         if kwargs and "asynchronous" in kwargs:
             raise ValueError(f"{name} must not hold 'asynchronous': the task runner sees to that itself.")

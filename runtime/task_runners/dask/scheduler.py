@@ -4,6 +4,8 @@ from typing import Any
 
 from distributed.diagnostics.plugin import SchedulerPlugin
 
+#: What a driver that leaves tells those who listen to its topic: that there is nothing more.
+NOTHING_MORE: list[Any] = []
 #: Seconds in which workers may still report to a driver that has left.
 LAST_WORDS_WITHIN = 10
 
@@ -24,10 +26,13 @@ class OneAttempt(SchedulerPlugin):
         #: the id of the driver's client
         self._client = client
 
+    async def start(self, scheduler: Any) -> None:
+        """The scheduler has taken it."""
+        self._scheduler = scheduler
+
     def update_graph(self, scheduler: Any, *, tasks: list[Any], **kwargs: Any) -> None:
         """The first worker that dies of a task, or with it, is the last."""
         del kwargs
-        self._scheduler = scheduler
         for key in tasks:
             if self._is_ours(key):
                 scheduler.tasks[key].suspicious = scheduler.allowed_failures
@@ -39,18 +44,25 @@ class OneAttempt(SchedulerPlugin):
             self._scheduler.tasks[key].run_spec = None
 
     def log_event(self, topic: str, msg: Any) -> None:
-        """What was sent to the driver need not be kept."""
-        del msg
-        if topic == self._topic:
+        """What was sent to the driver need not be kept. When it leaves, it says so."""
+        if topic != self._topic:
+            return
+        if msg:
             self._scheduler._broker.truncate(topic)
+        else:
+            self._leave(self._scheduler)
 
     def remove_client(self, scheduler: Any, client: str) -> None:
-        """The driver has left, or was killed: so do we, and nothing of it stays."""
+        """The driver's client has gone, or was killed."""
         if client == self._client:
-            scheduler.plugins.pop(self.name, None)
-            self._clear(scheduler)
-            # a worker that has not heard of it may have had something to say
-            scheduler.loop.call_later(LAST_WORDS_WITHIN, self._clear, scheduler)
+            self._leave(scheduler)
+
+    def _leave(self, scheduler: Any) -> None:
+        """Nothing of the driver stays, and nothing of this."""
+        scheduler.plugins.pop(self.name, None)
+        self._clear(scheduler)
+        # a worker that has not heard of it may have had something to say
+        scheduler.loop.call_later(LAST_WORDS_WITHIN, self._clear, scheduler)
 
     def _clear(self, scheduler: Any) -> None:
         scheduler._broker._topics.pop(self._topic, None)

@@ -36,6 +36,7 @@ from runtime.remote import Message, Parcel, RemoteResult, hear
 from runtime.remote.messages import STARTED
 from runtime.runs import TaskRun
 from runtime.task_runners.dask.deaths import Deaths
+from runtime.task_runners.dask.scheduler import LAST_WORDS_WITHIN, NOTHING_MORE
 from runtime.task_runners.dask.sent import Sent
 from runtime.task_runners.dask.watching import LOOK_INTERVAL, Watch
 from runtime.task_runners.dask.worker import run_attempt, stop_attempt
@@ -51,16 +52,16 @@ BATCH_BYTES = 4_000_000
 class DaskResult(RemoteResult):
     """A result on a Dask worker, kept there for as long as this exists."""
 
-    __slots__ = ("_traffic", "sent")
+    __slots__ = ("sent", "traffic")
 
     def __init__(self, traffic: "Traffic", sent: Sent, inline: bytes) -> None:
         super().__init__(inline)
-        self._traffic = traffic
+        self.traffic = traffic
         self.sent = sent
 
     def fetch_from_worker(self) -> Any:
         """The result, by way of the scheduler. Raises ``CrashedRun`` where it is lost."""
-        return self._traffic.fetch(self.sent)
+        return self.traffic.fetch(self.sent)
 
 
 class Traffic:
@@ -130,11 +131,7 @@ class Traffic:
         if not future.settled:
             return self._latest.get(future.task_run)
         data = future.get_state().data
-        if (
-            isinstance(data, DaskResult)
-            and data.sent.future is not None
-            and data.sent.future.client is self.client
-        ):
+        if isinstance(data, DaskResult) and data.traffic is self and data.sent.future is not None:
             return None if data.is_here and data.sent.is_dead else data.sent
         return None
 
@@ -179,8 +176,8 @@ class Traffic:
                 return False
         return True
 
-    async def end(self) -> None:
-        """Leave the scheduler as it was; called on the loop."""
+    async def end(self, *, client_stays: bool) -> None:
+        """Leave the scheduler as it was, and a client with which others go on; called on the loop."""
         self._watch.end()
         if self._watch.gone is None:
             with suppress(Exception):  # what cannot be put in order now goes with the cluster
@@ -188,10 +185,23 @@ class Traffic:
                     # those who are told to stop still hold slots that others want
                     await asyncio.gather(*self._chores, return_exceptions=True)
                     await self.client.scheduler.set_metadata(keys=[self.topic], value=None)
+                    if client_stays:
+                        await self.client.scheduler.log_event(topic=self.topic, msg=NOTHING_MORE)
         for chore in list(self._chores):
             chore.cancel()
         with suppress(ValueError):
             self.client.unsubscribe_topic(self.topic)
+        if client_stays:
+            self._leave_client()
+
+    def _leave_client(self) -> None:
+        """Take from the client what goes by itself with one that is closed."""
+        for sent in [*self._attempts.values(), *(result.sent for result in self._results)]:
+            sent.future = None
+        # Dask itself forgets no handler, and stumbles over an event that has none
+        handlers: dict[str, Callable[..., None]] = self.client._event_handlers
+        handlers[self.topic] = _too_late
+        self._loop.call_later(LAST_WORDS_WITHIN, handlers.pop, self.topic, None)
 
     # What becomes of attempts; called on the loop
 
@@ -392,6 +402,10 @@ class Traffic:
 
 def _lost_result(sent: Sent, why: str) -> CrashedRun:
     return CrashedRun(f"The result of task run '{sent.task_run.name}' was lost. {why}")
+
+
+def _too_late(event: Any) -> None:
+    """Nobody hears any more what a worker says."""
 
 
 _MISSING = object()

@@ -4,12 +4,14 @@ import asyncio
 import gc
 import logging
 import os
+import pickle
 import threading
 import warnings
+from types import SimpleNamespace
 
 import dask
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from distributed.diagnostics.plugin import SchedulerPlugin
 
 from runtime import flow, task
@@ -92,6 +94,9 @@ def test_a_temporary_cluster_is_made_by_a_class_a_path_or_a_function(cluster_cla
         {"address": "tcp://127.0.0.1:1", "adapt_kwargs": {"maximum": 1}},
         {"address": "tcp://127.0.0.1:1", "cluster": object()},
         {"cluster": object(), "cluster_kwargs": {"n_workers": 1}},
+        {"client": SimpleNamespace(asynchronous=False), "cluster": object()},
+        {"client": SimpleNamespace(asynchronous=False), "client_kwargs": {"timeout": 1}},
+        {"client": SimpleNamespace(asynchronous=True)},
         {"cluster_kwargs": {"asynchronous": True}},
         {"client_kwargs": {"asynchronous": True}},
     ],
@@ -122,6 +127,68 @@ def test_client_kwargs_reach_the_client(threads):
         return [client for client in threads.scheduler.clients if "special" in client]
 
     assert len(named()) == 1
+
+
+@pytest.fixture
+def client(threads):
+    with Client(threads, set_as_default=False) as client:
+        yield client
+
+
+def test_flow_runs_may_share_a_client_which_stays_as_it_was(threads, client):
+    @task
+    def large():
+        return bytes(10_000)
+
+    @flow(task_runner=DaskTaskRunner(client=client))
+    def makes():
+        return 0, large.submit(), add.submit(0)
+
+    clients = set(threads.scheduler.clients)
+
+    runs = [makes() for _ in range(3)]
+
+    assert [(len(big.result()), small.result()) for _, big, small in runs] == [(10_000, 1)] * 3
+    assert set(threads.scheduler.clients) == clients
+    assert client.submit(sum, [1, 2]).result() == 3
+    until(lambda: not client.futures and not threads.scheduler.tasks)
+    assert not ours(threads.scheduler.plugins)
+    assert not ours(threads.scheduler.task_metadata)
+
+
+def test_a_flow_run_that_shares_its_client_takes_along_what_it_cancels(threads, client, gate):
+    @task
+    def waits(gate):
+        gate.wait()
+
+    @flow(task_runner=DaskTaskRunner(client=client))
+    def leaves():
+        running = waits.submit(gate)
+        waiting = add.submit(1, wait_for=[running])
+        until(lambda: running.get_state().is_running())
+        return [future.cancel() for future in (waiting, running)]
+
+    leaves(return_state=True)
+    gate.open()
+
+    until(lambda: not client.futures and not threads.scheduler.tasks)
+    assert client.submit(sum, [1, 2]).result() == 3
+
+
+def test_a_runner_with_a_client_is_known_elsewhere_by_the_address(threads, client):
+    runner = DaskTaskRunner(client=client)
+
+    assert pickle.loads(pickle.dumps(runner)) == DaskTaskRunner(cluster=threads)
+
+
+def test_a_client_that_is_closed_crashes_the_flow(threads):
+    with Client(threads, set_as_default=False) as client:
+        pass
+
+    state = adding(DaskTaskRunner(client=client))(return_state=True)
+
+    assert state.is_crashed()
+    assert "closed" in state.message
 
 
 def test_a_performance_report_is_written(tmp_path):
@@ -305,7 +372,7 @@ def test_a_call_whose_flow_run_has_left_the_cluster_ends_at_once(threads):
     assert "has left the cluster" in state.message
 
 
-def test_a_cluster_that_was_there_is_left_as_it_was(threads):
+def test_a_cluster_that_was_there_is_left_as_it_was(threads, client):
     scheduler = threads.scheduler
     until(lambda: not scheduler.tasks)
     before = set(scheduler.plugins), set(scheduler.clients)
@@ -313,11 +380,13 @@ def test_a_cluster_that_was_there_is_left_as_it_was(threads):
     for _ in range(5):
         adding(DaskTaskRunner(cluster=threads))()
         adding(DaskTaskRunner(address=threads.scheduler_address))()
+        adding(DaskTaskRunner(client=client))()
     gc.collect()
 
     until(lambda: not scheduler.tasks and not ours(scheduler.plugins))
     assert (set(scheduler.plugins), set(scheduler.clients)) == before
-    until(lambda: not ours(scheduler.task_metadata) and not ours(scheduler._broker._topics))
+    left = scheduler.task_metadata, scheduler._broker._topics, client._event_handlers
+    until(lambda: not any(ours(names) for names in left))
 
 
 def test_results_outlive_the_cluster():
