@@ -57,11 +57,10 @@ def concurrent_task_runner(pytestconfig: pytest.Config) -> "ConcurrentTaskRunner
 
 
 @pytest.fixture
-def dask_task_runner(dask_cluster: "LocalCluster") -> "DaskTaskRunner":
+def dask_task_runner(dask_cluster: "LocalCluster", pytestconfig: pytest.Config) -> "DaskTaskRunner":
     """A DaskTaskRunner on ``dask_cluster``, for ``flow.with_options(task_runner=...)``."""
-    from runtime.task_runners import DaskTaskRunner
-
-    return DaskTaskRunner(cluster=dask_cluster)
+    del dask_cluster
+    return cast("DaskTaskRunner", backends_of(pytestconfig).shared.task_runner("dask"))
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from runtime.task_runners import BaseTaskRunner
 
 if TYPE_CHECKING:
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
 
     from runtime.task_runners import RayTaskRunner
 
@@ -37,26 +37,33 @@ class Shared:
         self._session = ExitStack()
         self._dask = ExitStack()
         self._on_ray = ExitStack()
-        self._cluster: LocalCluster | None = None
+        self._client: Client | None = None
         self._ray: RayTaskRunner | None = None
         self._sending = False
 
     def dask_cluster(self) -> "LocalCluster":
         """The Dask cluster of the session."""
+        return cast("Any", self.dask_client()).cluster  # pyright infers what Dask does not say
+
+    def dask_client(self) -> "Client":
+        """The client of that cluster, for all flow runs: to make one costs as much as a short run."""
         self.send_modules()
-        if self._cluster is None:
+        if self._client is None:
             with self._lasting():
+                from distributed import Client
+
                 from pytest_flows.clusters import dask_cluster
 
-                self._cluster = self._dask.enter_context(dask_cluster())
-        return self._cluster
+                cluster = self._dask.enter_context(dask_cluster())
+                self._client = self._dask.enter_context(Client(cluster, set_as_default=False))
+        return self._client
 
     def renew_dask_cluster(self) -> None:
         """Give up a cluster on which a test has left something, or stopped a worker."""
         from pytest_flows.clusters import is_untouched
 
-        if self._cluster is not None and not is_untouched(self._cluster):
-            self._cluster = None
+        if self._client is not None and not is_untouched(self._client):
+            self._client = None
             with self._lasting():
                 self._dask.close()
 
@@ -93,7 +100,7 @@ class Shared:
         from runtime import task_runners
 
         if name == "dask":
-            return task_runners.DaskTaskRunner(cluster=self.dask_cluster())
+            return task_runners.DaskTaskRunner(client=self.dask_client())
         self.ray()
         return task_runners.RayTaskRunner()
 

@@ -150,6 +150,41 @@ def test_processes(dask_cluster_factory, request):
     result.assert_outcomes(passed=1)
 
 
+def test_tests_share_a_client_as_long_as_nobody_closes_it(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+from runtime.context import FLOW_RUN
+
+seen = []
+
+@flow
+def asks():
+    client = FLOW_RUN.get().scope.runner.client
+    seen.append(client)
+    return add.submit(1, 1).result()
+
+def test_first():
+    assert asks() == 2
+
+def test_second(dask_task_runner):
+    assert asks.with_options(task_runner=dask_task_runner)() == 2
+    assert seen[0] is seen[1]
+    assert not seen[0].cluster.scheduler.tasks
+    seen[0].close()
+
+def test_third(dask_cluster):
+    assert asks() == 2
+    assert seen[2] is not seen[1]
+    assert seen[2].cluster is dask_cluster
+""",
+        "--task-runner=dask",
+        "--flows-leaks=error",
+    )
+
+    result.assert_outcomes(passed=3)
+
+
 def test_a_test_that_changes_the_cluster_keeps_that_to_itself(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
