@@ -1,5 +1,7 @@
 """What another project gets: the wheel in an environment of its own."""
 
+import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -7,6 +9,8 @@ import venv
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import NEIGHBOURS
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +64,76 @@ def test_another_project_can_test_its_flows_with_the_wheel(environment: Path, tm
     output = run(environment / "bin" / "python", "-m", "pytest", "--task-runner=sequential", cwd=tmp_path)
 
     assert "2 passed" in output
+
+
+OLD_SUITE = """
+import pytest
+
+from runtime import flow, task
+from simulators import checkpoint
+
+@task(retries=1, retry_delay_seconds=60)
+def add(account, amount):
+    before = account["balance"]
+    checkpoint("read")
+    account["balance"] = before + amount
+
+@flow
+def deposits(account):
+    add.submit(account, 1)
+    add.submit(account, 2)
+
+HISTORY = ["Pending", "Running", "AwaitingRetry", "Retrying", "Completed"]
+
+def test_history(flow_runs, flow_clock, flow_stub):
+    flow_stub(add, side_effect=[OSError("down"), None])
+    deposits({})
+    assert flow_runs["deposits"]["add-1"] == HISTORY
+
+@pytest.mark.xfail(strict=True)
+def test_difference(flow_runs):
+    deposits({"balance": 0})
+    assert flow_runs["deposits"]["add-0"] == ["Pending", "Completed"]
+
+@pytest.mark.simulate(points="declared")
+def test_race():
+    account = {"balance": 0}
+    deposits(account)
+    assert account["balance"] == 3
+"""
+
+
+@pytest.fixture(scope="module")
+def old_pytest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the last pytest 8, from PyPI; what it needs itself is found where the newer one's is."""
+    folder = tmp_path_factory.mktemp("pytest-8")
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", folder, "pytest<9"]
+    done = subprocess.run(install, capture_output=True, text=True, check=False, timeout=100)
+    if done.returncode:
+        pytest.skip(f"pytest 8 cannot be had from PyPI: {done.stderr.strip().splitlines()[-1]}")
+    return folder
+
+
+@pytest.mark.slow
+def test_it_works_with_pytest_8_too(environment: Path, old_pytest: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_old.py").write_text(OLD_SUITE)
+    switched_off = [f"-pno:{name}" for name in NEIGHBOURS]
+
+    def run_old(*options: str) -> str:
+        command = [environment / "bin" / "python", "-W", "error", "-m", "pytest", *switched_off, *options]
+        variables = {**os.environ, "PYTHONPATH": str(old_pytest)}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False, timeout=100
+        )
+        return done.stdout
+
+    told = run_old("--task-runner=sequential,concurrent", "--strict-markers")
+    replay = re.search("^pytest (test_old.py::test_race) (--flows-replay=.*)$", told, re.MULTILINE)
+
+    assert "pytest-8." in told
+    assert "1 failed, 2 passed, 2 xfailed" in told
+    assert replay is not None, told
+    assert "1 failed" in run_old(*replay.groups())
 
 
 @pytest.mark.slow

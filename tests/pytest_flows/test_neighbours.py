@@ -224,10 +224,40 @@ def test_order(runner):
     result.stdout.fnmatch_lines(["*assert [[]2, 1[]] == [[]1, 2[]]"])
 
 
-def test_marks_are_registered_where_they_must_be(pytester: pytest.Pytester) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_hypothesis_tries_flows_on_clusters(pytester: pytest.Pytester) -> None:
+    result = beside(
+        pytester,
+        "hypothesispytest",
+        """
+from hypothesis import given, settings, strategies as st
+
+@given(st.integers(0, 3))
+@settings(max_examples=4, derandomize=True, deadline=None, database=None)
+def test_flow(n):
+    assert sums(n) == n * (n + 1) // 2
+
+@given(st.integers(0, 3))
+@settings(max_examples=4, derandomize=True, deadline=None, database=None)
+def test_example(n):
+    assert sums(n) < 3
+""",
+        "--task-runner=dask,ray",
+    )
+
+    assert result.parseoutcomes() == {"passed": 2, "failed": 2}
+    # of 3 and 2, which fail, the smaller one is found on each
+    result.stdout.fnmatch_lines_random(
+        [f"FAILED test_it.py::test_example?{name}? - assert 3 < 3" for name in ("dask", "ray")]
+    )
+
+
+@pytest.mark.parametrize("strict", ["--strict-markers", "--strict"])
+def test_marks_are_registered_where_they_must_be(pytester: pytest.Pytester, strict: str) -> None:
     pytester.makepyfile(SUITE)
 
-    result = pytester.runpytest("--strict-markers", "--collect-only", "-q")
+    result = pytester.runpytest(strict, "--strict-config", "--collect-only", "-q")
 
     assert result.ret is pytest.ExitCode.OK
     result.stdout.fnmatch_lines(["3 tests collected*"])

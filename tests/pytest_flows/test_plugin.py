@@ -30,11 +30,11 @@ def test_a_suite_without_flows_never_imports_the_runtime(pytester: pytest.Pytest
         import sys
 
         def test_plain():
-            assert not {"runtime", "simulators", "dask", "distributed", "ray"} & sys.modules.keys()
+            assert not {"runtime", "simulators", "dask", "distributed", "ray", "anyio"} & sys.modules.keys()
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-p", "no:anyio").assert_outcomes(passed=1)
 
 
 def test_nothing_that_only_clusters_need_is_asked_for_without_them(pytester: pytest.Pytester) -> None:
