@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -48,7 +48,7 @@ def end_watch(item: pytest.Item) -> None:
     watch = item.config.stash.get(_WATCH, None)
     if watch is None:
         return
-    leaks = watch.end()
+    leaks = watch.end(_shared(item))
     if leaks:
         item.ihook.pytest_flows_leaked(item=item, leaks=leaks)
     item.user_properties += [(PROPERTY, str(leak)) for leak in leaks]
@@ -76,6 +76,15 @@ def report_leaks(reporter: "TerminalReporter") -> None:
         reporter.section("left behind")
         for nodeid, leak in leaks:
             reporter.line(f"{nodeid}: {leak}")
+
+
+def _shared(item: pytest.Item) -> list[object]:
+    """The values of the fixtures that the test shares with others."""
+    info: Any = getattr(item, "_fixtureinfo", None)  # of tests that are functions; pytest has no other way
+    fixtures = (
+        [each for found in info.name2fixturedefs.values() for each in found] if info is not None else []
+    )
+    return [each.cached_result[0] for each in fixtures if each.scope != "function" and each.cached_result]
 
 
 def _mode(config: pytest.Config) -> str:

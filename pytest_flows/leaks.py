@@ -4,12 +4,13 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from pytest_flows.held import held_by
 from pytest_flows.origins import UNKNOWN, origins
 
 #: seconds that what a test started may take to end
@@ -78,10 +79,15 @@ class LeakWatch:
             if len(values) > 1:
                 self._values.setdefault(name, set()).update(values)
 
-    def end(self) -> list[Leak]:
-        """What the test that ends has left. What is about to go is waited for."""
+    def end(self, shared: Iterable[object] = ()) -> list[Leak]:
+        """What the test that ends has left, and no ``shared`` object holds. What is going is waited for."""
         deadline = time.monotonic() + PATIENCE
         leaks = list(self._leaks())
+        if any(leak.kind in _ENDING for leak in leaks):
+            held = held_by(shared)
+            self._before.threads.update(held.threads)
+            self._before.processes.update(held.processes)
+            leaks = list(self._leaks())
         while any(leak.kind in _ENDING for leak in leaks) and time.monotonic() < deadline:
             time.sleep(_PAUSE)
             leaks = list(self._leaks())

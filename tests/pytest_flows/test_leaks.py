@@ -149,6 +149,48 @@ def test_second(shared): pass
     result.assert_outcomes(passed=2)
 
 
+def test_pools_that_tests_share_start_what_they_need_when_it_is_needed(suite) -> None:
+    result = suite(
+        """
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+class Box:
+    def __init__(self, pool):
+        self.pool = pool
+
+@pytest.fixture(scope="module")
+def threads():
+    with ThreadPoolExecutor(1) as pool:
+        yield Box(pool)
+
+@pytest.fixture(scope="module")
+def processes():
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield Box(pool)
+
+def test_first(threads, processes):
+    assert threads.pool.submit(int).result() == processes.pool.submit(int).result() == 0
+
+def test_leaks_beside_a_pool(threads):
+    wait()
+
+@pytest.fixture
+def own():
+    sleep()
+    return kept[-1]
+
+def test_leaks_with_a_fixture_of_its_own(threads, own, pytestconfig): pass
+
+def test_last(threads): pass
+""",
+        "--flows-leaks=error",
+    )
+
+    result.assert_outcomes(passed=4, errors=2)
+    result.stdout.fnmatch_lines(["thread 'waiter', from *", "process *, in sleep"])
+
+
 def test_what_a_test_ends_itself_is_no_leak(suite) -> None:
     result = suite(
         """
