@@ -125,8 +125,8 @@ class AccessPoints:
         except TypeError:
             key = ANYTHING
         writes = where.writes
-        number = scheduler.names.of(thing)
-        scheduler.pause("write" if writes else "read", (number, key), writes, spot, where)
+        name = scheduler.names.of(thing)
+        scheduler.pause("write" if writes else "read", (name, key), writes, spot, where)
 
     def _look_up(self, thing: object, name: str) -> None:
         self._looked_up.append((thing, name))

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +31,10 @@ from simulators.simulation import NO_FAULTS, STEP_LIMIT, Simulation, simulation_
 from simulators.stacks import Stacks
 from simulators.surroundings import active
 from simulators.watchdog import watched
+
+#: What the engine imports when it is first needed: in the first of many runs alone, it would be time that
+#: passes in that one, and in no other.
+_IMPORTED_LATE = ("runtime.parameters.validation", "runtime.task_runners.concurrent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,8 @@ class Conditions:
             raise SimulatorError(
                 "This is called in a simulated run; an exploration cannot begin inside of another."
             )
+        for name in _IMPORTED_LATE:
+            import_module(name)
         configure_console()  # not in a simulated run, where its lock would be one that is waited for
         looks_inside = any(module.__name__.startswith("runtime") for module in self.modules or ())
         simulation = Simulation(

@@ -14,29 +14,45 @@ Hear = Callable[[Event, int], None]
 
 
 class Names:
-    """Numbers for the things of one run, in the order in which they are seen."""
+    """Names for the things of one run.
 
-    __slots__ = ("_numbers", "_things")
+    What was seen when it was made is called after who made it, and as how manieth: so it has one name in all
+    executions that come to it. Other things have numbers, in the order in which they are first touched.
+    """
+
+    __slots__ = ("_made", "_names", "_things", "numbers")
 
     def __init__(self) -> None:
-        self._numbers: dict[int, int] = {}
+        self._names: dict[int, Hashable] = {}
         #: kept, so that no other object gets the identity of one that has a name
-        self._things: list[object] = []
+        self._things: dict[Hashable, object] = {}
+        self._made: dict[str, int] = {}
+        #: how many things have numbers
+        self.numbers = 0
 
-    def __len__(self) -> int:
-        return len(self._things)
+    def made(self, thing: object, by: str) -> None:
+        """Name a new thing after the process that made it, unless it has a name."""
+        if id(thing) in self._names:
+            return
+        count = self._made[by] = self._made.get(by, 0) + 1
+        self._give(thing, f"{by}#{count}")
 
-    def of(self, thing: object) -> int:
-        """The number of a thing."""
-        number = self._numbers.get(id(thing))
-        if number is None:
-            number = self._numbers[id(thing)] = len(self._things)
-            self._things.append(thing)
-        return number
+    def of(self, thing: object) -> Hashable:
+        """The name of a thing."""
+        name = self._names.get(id(thing))
+        if name is None:
+            name = self.numbers
+            self.numbers += 1
+            self._give(thing, name)
+        return name
 
-    def thing(self, number: int) -> object:
-        """The thing of that number."""
-        return self._things[number]
+    def thing(self, name: Hashable) -> object:
+        """The thing of that name; the name where users gave it."""
+        return self._things.get(name, name)
+
+    def _give(self, thing: object, name: Hashable) -> None:
+        self._names[id(thing)] = name
+        self._things[name] = thing
 
 
 class Recorder:
@@ -63,9 +79,13 @@ class Recorder:
 
     def touch(self, thing: object, key: Hashable = ANYTHING, writes: bool = True, free: bool = False) -> None:
         """The present event touches a thing that synchronises."""
-        number = self._names.of(thing)
-        self._races.synchronise(number, key, writes=writes)
-        self._accesses.setdefault((number, key, writes), Access(number, key, writes, free))
+        name = self._names.of(thing)
+        self._races.synchronise(name, key, writes=writes)
+        self._accesses.setdefault((name, key, writes), Access(name, key, writes, free))
+
+    def made(self, thing: object) -> None:
+        """The present event has made a thing that it may give to others."""
+        self._names.made(thing, self._process)
 
     def ended(self, run: object) -> None:
         """The present event is the last of a thread, or of a task run."""
@@ -169,7 +189,7 @@ class Recorder:
             instead=self._instead,
             kills=self._kills,
         )
-        self._hear(event, len(self._names))
+        self._hear(event, self._names.numbers)
 
     def left(self, turn: Turn) -> Event:
         """What a turn would be that never came."""
@@ -201,8 +221,8 @@ class Recorder:
         elif turn.kind == "access":
             yield Access(("declared", turn.resource), ANYTHING, turn.writes)
         elif turn.kind in ("read", "write"):
-            number, key = cast("tuple[int, Hashable]", turn.resource)
-            yield Access(number, key, turn.writes)
+            name, key = cast("tuple[Hashable, Hashable]", turn.resource)
+            yield Access(name, key, turn.writes)
 
     def _look_for_races(self, turn: Turn) -> None:
         if type(turn) is not Stack or turn.where is None:
@@ -211,7 +231,7 @@ class Recorder:
         if turn.kind == "access":
             self._races.access(("declared", turn.resource), ANYTHING, racing)
         else:
-            self._races.access(*cast("tuple[int, Hashable]", turn.resource), racing)
+            self._races.access(*cast("tuple[Hashable, Hashable]", turn.resource), racing)
 
     def _start(self, process: str, point: str, thread: Hashable, causes: Sequence[int] = ()) -> None:
         self.index += 1

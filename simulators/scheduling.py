@@ -414,7 +414,7 @@ class Scheduler:
     def see(self, thing: object) -> None:
         """The running code has made a thing that it may give to others."""
         if self.recorder is not None:
-            self.names.of(thing)
+            self.recorder.made(thing)
 
     def touch(self, thing: object, key: Hashable = ANYTHING, writes: bool = True, free: bool = False) -> None:
         """The running code reads or writes a thing; ``free``: one who waits for it could have had it."""
@@ -529,7 +529,7 @@ class Scheduler:
         places = one.where, one.writes, other.where, other.writes
         if places not in self._racing:
             self._racing.add(places)
-            self.races.append((self.names.thing(thing) if isinstance(thing, int) else thing, key, one, other))
+            self.races.append((self.names.thing(thing), key, one, other))
 
     def _choice(self) -> Turn:
         """What the strategy chooses, where there is a choice."""

@@ -3,7 +3,7 @@
 from simulators.partial_order.data_races import RaceDetector, Racing, Spot, Where
 from simulators.partial_order.events import ANYTHING, TIME, Access, Event, dependent
 from simulators.partial_order.order import Order, Race
-from simulators.partial_order.wakeup import Branch, Reversal, insert
+from simulators.partial_order.wakeup import Branch, Reversal, insert, prune
 
 __all__ = [
     "ANYTHING",
@@ -20,4 +20,5 @@ __all__ = [
     "Where",
     "dependent",
     "insert",
+    "prune",
 ]

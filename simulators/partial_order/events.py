@@ -2,10 +2,11 @@
 
 Names of things
 ---------------
-Objects are made anew in each execution, so a thing is known by a number: as how manieth it was first seen.
-What two executions have seen before they part has the same number in both. Of two things that were first seen
-after that, each in its own execution, nobody can say that they are different; they are taken for the same,
-which costs an execution at worst. Things that users name themselves go by those names.
+Objects are made anew in each execution. A lock, a future and the like is known by who made it, and as how
+manieth: the same in every execution that comes to it. Users give names themselves. Anything else is known by
+a number: as how manieth it was first touched. What two executions have touched before they part has the same
+number in both. Of two things that were first touched after that, each in its own execution, nobody can say
+that they are different; they are taken for the same, which costs an execution at worst.
 """
 
 from collections.abc import Hashable, Sequence
@@ -30,7 +31,7 @@ ANYTHING = _Anything()
 class Access(NamedTuple):
     """One thing that an event touched."""
 
-    #: a number, or the name that a user gave
+    #: its name
     thing: Hashable
     #: which part of the thing
     key: Hashable = ANYTHING
@@ -83,7 +84,7 @@ def dependent(one: Event, other: Event, known: int) -> bool:
     Args:
         one: an event of one execution.
         other: an event of another execution.
-        known: how many things had been seen before the two executions parted.
+        known: how many things had got numbers before the two executions parted.
     """
     if one.ends or other.ends:
         return True

@@ -43,6 +43,18 @@ class Reversal:
             return False
         return not any(dependent(event, other, known) for other in self.events[:index])
 
+    def foresee(self, event: Event, known: int) -> None:
+        """Let the last process do what it is known to do at the beginning, if it still does that at the end.
+
+        What it did after the first event of the race may be another thing than what it does without.
+        """
+        last = len(self.events) - 1
+        if self._index(event.process) == last and not any(
+            dependent(event, other, known) for other in self.events[:last]
+        ):
+            self.events[last] = event
+            self._pasts[last] = 0
+
     def drop(self, process: str) -> None:
         """Leave out the first event of that process."""
         index = self._index(process)
@@ -73,3 +85,17 @@ def insert(branches: list[Branch], reversal: Reversal, known: int) -> bool:
         branches.append(branch)
         branches = branch.branches
     return True
+
+
+def prune(branches: list[Branch], event: Event, known: int) -> None:
+    """Take out of a tree what ends with an event that could as well begin it, and was tried as that."""
+    branches[:] = [branch for branch in branches if not _is_tried(branch, event, known)]
+
+
+def _is_tried(branch: Branch, event: Event, known: int) -> bool:
+    if branch.event.process == event.process:
+        return not branch.branches
+    if not branch.branches or dependent(branch.event, event, known):
+        return False
+    prune(branch.branches, event, known)
+    return not branch.branches

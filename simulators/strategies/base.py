@@ -150,7 +150,7 @@ class Strategy(ABC):
     def hear(self, event: Event, known: int) -> None:
         """Hear what was done, and all that it touched, also where there was nothing to choose.
 
-        ``known``: how many things have been seen in the run so far.
+        ``known``: how many things have got numbers in the run so far.
         """
         del event, known
 

@@ -5,7 +5,7 @@ from math import inf
 from operator import le, sub
 
 from simulators.exceptions import SimulatorError
-from simulators.partial_order import TIME, Branch, Event, Order, Race, Reversal, dependent, insert
+from simulators.partial_order import TIME, Branch, Event, Order, Race, Reversal, dependent, insert, prune
 from simulators.strategies.base import Operation, Strategy, Trace
 
 #: preemptions and delays, or what is left of them
@@ -16,16 +16,18 @@ _NOTHING: _Price = (0, 0)
 class _Node:
     """What is known of the place before an event."""
 
-    __slots__ = ("asleep", "branches", "known", "left", "prices")
+    __slots__ = ("asleep", "branches", "firsts", "known", "left", "prices")
 
     def __init__(self, asleep: dict[str, tuple[Event, int]], branches: list[Branch], known: int) -> None:
         #: processes that need not go on from here, with what they would do, until something depends on that;
-        #: and how many things had been seen where that was found out
+        #: and how many things had got numbers where that was found out
         self.asleep = asleep
         #: what is still to be tried here
         self.branches = branches
-        #: how many things had been seen
+        #: how many things had got numbers
         self.known = known
+        #: by process, what it does when it goes on from here, where that was seen, if not known further up
+        self.firsts: dict[str, Event] = {}
         #: what may still be paid after it, and what each process would cost there
         self.left: _Price = _NOTHING
         self.prices: dict[str, _Price] = {}
@@ -76,15 +78,8 @@ class DPOR(Strategy):
 
     def begin(self) -> bool:
         """Go back to the last place where something is left to try; False where there is none."""
-        if self._begun:
-            while len(self._path) > 1 and not self._path[-2].branches:
-                self._path.pop()
-            if len(self._path) == 1:
-                return False
-            self._path.pop()
-            node = self._path[-1]
-            done = self._order.events[len(self._path) - 1]
-            node.asleep[done.process] = done, node.known
+        if self._begun and not self._go_back():
+            return False
         self._begun = True
         self._depth = 0
         self._left = self._purse
@@ -93,6 +88,18 @@ class DPOR(Strategy):
         self._order.cut(len(self._path) - 1)
         self._spoilt = False
         return True
+
+    def _go_back(self) -> bool:
+        while len(self._path) > 1:
+            self._path.pop()
+            node = self._path[-1]
+            if node.branches:
+                done = self._order.events[len(self._path) - 1]
+                node.asleep[done.process] = done, node.known
+                prune(node.branches, done, node.known)
+                if node.branches:
+                    return True
+        return False
 
     def choose(self, pending: Sequence[Operation]) -> Operation:
         """What was done here before; what a branch says; what is not asleep."""
@@ -152,6 +159,7 @@ class DPOR(Strategy):
                 node.branches.append(Branch(fault))
         self._spoilt = self._spoilt or event.process in node.asleep
         self._order.add(event)
+        self._path[self._order.past[-1].bit_length()].firsts[event.process] = event
         asleep = {
             process: (other, since)
             for process, (other, since) in node.asleep.items()
@@ -179,6 +187,8 @@ class DPOR(Strategy):
             return  # time passes where nothing else can happen, so nothing can come before that
         node = self._path[race.first]
         reversal = Reversal(self._order, race)
+        if len(race.second.accesses) > 1:
+            self._foresee(reversal, race)
         for event, known in node.asleep.values():
             if reversal.may_begin_with(event, known):
                 return
@@ -186,6 +196,20 @@ class DPOR(Strategy):
             self._leave_out("a bound of the strategy cut schedules off")
             return
         insert(node.branches, reversal, node.known)
+
+    def _foresee(self, reversal: Reversal, race: Race) -> None:
+        """Have the reversal end with what its last process does without the first event, if that was seen."""
+        process, events = race.second.process, self._order.events
+        for position in range(race.first, -1, -1):
+            node = self._path[position]
+            event = node.firsts.get(process)
+            if event is not None:
+                between = events[position : race.first]
+                if not any(dependent(event, other, node.known) for other in between):
+                    reversal.foresee(event, node.known)
+                return
+            if position and events[position - 1].process == process:
+                return
 
     def _leave_out(self, why: str) -> None:
         self.exhausts = False

@@ -230,6 +230,103 @@ def three_and_a_semaphore() -> None:
     asyncio.run(main())
 
 
+def a_step_that_ends_where_it_waits() -> None:
+    """Who is told before it looks goes on in the same step, and writes what another one reads."""
+
+    async def main() -> None:
+        event = asyncio.Event()
+
+        async def read_later() -> None:
+            await asyncio.sleep(0)
+            access("x")
+
+        async def tell() -> None:
+            event.set()
+
+        async def wait_and_write() -> None:
+            await event.wait()
+            access("x", write=True)
+
+        await gathered(read_later, tell, wait_and_write)
+
+    asyncio.run(main())
+
+
+def a_step_that_gives_once_it_was_told() -> None:
+    async def main() -> None:
+        event, semaphore = asyncio.Event(), asyncio.Semaphore(1)
+
+        async def tell() -> None:
+            event.set()
+
+        async def wait_and_give() -> None:
+            await event.wait()
+            semaphore.release()
+
+        await gathered(tell, wait_and_give, semaphore.acquire)
+
+    asyncio.run(main())
+
+
+def a_wait_after_something_is_put() -> None:
+    """Who waits does less in this step than who was told; somebody else may still be told before that."""
+
+    async def main() -> None:
+        event, numbers = asyncio.Event(), asyncio.Queue[int]()
+
+        async def tell() -> None:
+            event.set()
+
+        async def wait_and_get() -> None:
+            await event.wait()
+            await numbers.get()
+
+        async def put_and_wait() -> None:
+            await numbers.put(1)
+            await event.wait()
+
+        await gathered(tell, wait_and_get, put_and_wait)
+
+    asyncio.run(main())
+
+
+def a_look_at_two_things() -> None:
+    async def main() -> None:
+        event, lock = asyncio.Event(), asyncio.Lock()
+
+        async def look() -> None:
+            _ = event.is_set(), lock.locked()
+
+        async def tell() -> None:
+            event.set()
+
+        async def hold() -> None:
+            async with lock:
+                await asyncio.sleep(0)
+
+        await gathered(look, tell, hold)
+
+    asyncio.run(main())
+
+
+def a_lock_of_ones_own() -> None:
+    """It is made, and seen, before or after what others made."""
+
+    async def main() -> None:
+        event = asyncio.Event()
+
+        async def tell() -> None:
+            event.set()
+
+        async def hold() -> None:
+            async with asyncio.Lock():
+                await asyncio.sleep(0)
+
+        await gathered(tell, event.wait, hold)
+
+    asyncio.run(main())
+
+
 def updates_across_awaits() -> None:
     async def main() -> None:
         async def update() -> None:
@@ -278,6 +375,11 @@ PROGRAMS = [
     a_condition,
     a_deadlock,
     three_and_a_semaphore,
+    a_step_that_ends_where_it_waits,
+    a_step_that_gives_once_it_was_told,
+    a_wait_after_something_is_put,
+    a_look_at_two_things,
+    a_lock_of_ones_own,
     updates_across_awaits,
     a_thread_that_looks,
     a_thread_that_looks_twice,
