@@ -63,10 +63,10 @@ class Marking:
         #: the modules that were looked for since the last update
         self.imported = imports.names
         self._files = files
+        self._selected = _Selection(files)
         self._listeners = listeners
         #: functions that hear the marks, and would hear themselves for ever
         self._hearing = [getattr(listener, "__func__", listener) for listener in listeners.values()]
-        self._selected: dict[str, bool] = {}
         self._connected: dict[int, tuple[CodeType, CodeType]] = {}
         self._functions: list[tuple[FunctionType, CodeType]] = []
         self._unmarked: set[Unmarked] = set()
@@ -132,15 +132,8 @@ class Marking:
         things = cast("list[_Holder]", [thing for thing in gc.get_objects() if type(thing) in _HOLDERS])
         for thing in things:
             code = thing.__code__ if type(thing) is FunctionType else _code_of(thing)
-            if code is not None and self._selects(code):
+            if code is not None and self._selected[code.co_filename]:
                 yield thing, code
-
-    def _selects(self, code: CodeType) -> bool:
-        file = code.co_filename
-        selected = self._selected.get(file)
-        if selected is None:
-            selected = self._selected[file] = file in self._files
-        return selected
 
     def _mark(self, function: FunctionType, code: CodeType) -> None:
         marked = self._with_marks(code)
@@ -168,6 +161,18 @@ class Marking:
         file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
         if isinstance(file, str) and file.endswith(_COMPILED) and file in self._files:
             self._unmarked.add(Unmarked(name, file, 0, "is compiled, not Python"))
+
+
+class _Selection(dict[str, bool]):
+    """Whether a file is selected, asked once for each: there are thousands of functions."""
+
+    def __init__(self, files: Container[str]) -> None:
+        super().__init__()
+        self._files = files
+
+    def __missing__(self, file: str) -> bool:
+        selected = self[file] = file in self._files
+        return selected
 
 
 @contextmanager
@@ -205,7 +210,7 @@ def marked(
         around.callback(marking.remove)
         with _thawed():
             marking.update()
-        around.callback(_thaw_if_more, gc.get_freeze_count())
+        around.callback(_thaw_if_frozen, [])
         yield marking
 
 
@@ -223,8 +228,10 @@ def _thawed() -> Generator[None]:
         gc.freeze()
 
 
-def _thaw_if_more(frozen: int) -> None:
-    if gc.get_freeze_count() > frozen:  # somebody froze what marked code has made
+def _thaw_if_frozen(witness: list[object]) -> None:
+    if not any(
+        thing is witness for thing in gc.get_objects()
+    ):  # somebody froze it, and what marked code made
         gc.unfreeze()
 
 
