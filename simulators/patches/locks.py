@@ -45,7 +45,8 @@ class SimulatedLock:
         #: who waits for some time, and looks again whenever it was free
         self._timed: list[Stack] = []
         self._outside: Any = None
-        if (scheduler := scheduler_here()) is not None:
+        # Imports make theirs in the first of many runs alone; counted, they would shift all other names.
+        if self._shows and (scheduler := scheduler_here()) is not None:
             scheduler.see(self)
 
     @property

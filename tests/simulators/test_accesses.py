@@ -1,6 +1,7 @@
 """Points before accesses: whatever others could notice is a point, and depends on what it should."""
 
 import operator
+import sys
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
@@ -327,3 +328,17 @@ def test_calls_with_spread_arguments_have_points_too():
 
     assert exploration.executions == 4
     assert exploration.complete
+
+
+def test_an_import_in_the_first_run_makes_nothing_of_later_runs_another_thing(tmp_path, monkeypatch):
+    (tmp_path / "imported_late.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def test() -> None:
+        import imported_late  # noqa: F401
+
+        account = Account()
+        together(account.deposit, account.deposit)
+
+    assert explore(test, strategy="dpor", points="accesses").executions == 4
+    del sys.modules["imported_late"]
