@@ -25,6 +25,7 @@ MODULES = (
     "prefect",
     "ray",
     "schedules",
+    "searches",
     "store",
 )
 COLUMNS = ("what", "contestant", "CPU", "wall", "ours / its CPU", "ours / its wall", "promised")

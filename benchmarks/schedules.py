@@ -185,7 +185,7 @@ class _Counter:
 
 def _thread_peers(schedules: int) -> dict[str, Callable[[], object]]:
     peers: dict[str, Callable[[], object]] = {}
-    if _frontrun_is_active():
+    if frontrun_is_active():
         import frontrun
 
         peers["frontrun, threads"] = lambda: frontrun.explore_random(
@@ -205,7 +205,7 @@ def _thread_peers(schedules: int) -> dict[str, Callable[[], object]]:
     return peers
 
 
-def _frontrun_is_active() -> bool:
+def frontrun_is_active() -> bool:
     """Whether this runs under ``frontrun python``, without which it does nothing."""
     if find_spec("frontrun") is None:
         return False
