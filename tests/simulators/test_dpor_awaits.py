@@ -476,11 +476,11 @@ def test_any_program_has_one_execution_for_each_partial_order(first):
 
 
 @pytest.mark.soak
-def test_two_thousand_programs_have_an_execution_for_each_partial_order_and_hardly_one_in_vain():
+def test_two_thousand_programs_have_an_execution_for_each_partial_order_and_one_in_vain_at_most():
     in_vain = 0
     for seed in range(2_000):
         executions, redundant, orders = judged(chance(seed))
 
         assert executions - redundant == orders, seed
         in_vain += redundant
-    assert in_vain < 10
+    assert in_vain <= 1
