@@ -9,7 +9,7 @@ from runtime.context import TaskRunContext
 from runtime.logging import ENGINE
 from runtime.policies import RunPolicy
 from runtime.results import ResultError, StoredResult, current_result_storage
-from runtime.runs import FlowRun
+from runtime.runs import FlowRun, TaskRun
 from runtime.settings import current_settings
 
 
@@ -45,13 +45,12 @@ def persists(policy: RunPolicy) -> bool:
     return policy.persist_result or current_settings().persist_results
 
 
-def result_key(context: TaskRunContext, code_hash: str) -> str | None:
+def result_key(run: TaskRun, parameters: dict[str, Any], code_hash: str) -> str | None:
     """The key of a task run's own result: another one as soon as its code or its parameters are others.
 
     None for parameters that cannot be pickled.
     """
-    inputs = task_input_hash(context, context.parameters)
-    run = context.task_run
+    inputs = _hash_of(run.task_key, parameters)
     return None if inputs is None else f"run/{run.flow_run_id}/{run.short_name}/{code_hash}/{inputs}"
 
 

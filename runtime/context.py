@@ -1,25 +1,29 @@
 """What code that runs in a flow or a task finds around it."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from runtime.clocks import Clock, SystemClock
 from runtime.exceptions import MissingContext
 from runtime.history import HistoryStore, MemoryHistoryStore
 from runtime.history.names import make_history_store
 from runtime.identities import Identities, RandomIdentities
-from runtime.runs import FlowRun, TaskRun
+from runtime.runs import FlowRun, TaskCall, TaskRun
 from runtime.settings import current_settings
 from runtime.threads import SystemThreads, Threads
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+
+
+#: given the call of a task run, the call to make in its place
+Stub: TypeAlias = Callable[[TaskCall, TaskRun], TaskCall]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Environment:
     identities: Identities = field(default_factory=RandomIdentities)
     threads: Threads = field(default_factory=SystemThreads)
     store: HistoryStore = field(default_factory=MemoryHistoryStore)
+    #: what is called in place of tasks' functions; None: those themselves
+    stub: Stub | None = None
 
 
 class FlowRunContext:

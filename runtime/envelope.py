@@ -148,7 +148,7 @@ class Attempt:
         TASK_RUN.set(context)
         own_key = None
         if self.task_run.flow_run_id is not None and persists(policy):
-            own_key = result_key(context, call.definition.code_hash)
+            own_key = result_key(self.task_run, context.parameters, call.definition.code_hash)
             if own_key is not None and self.run_count > 1:
                 found = cached(own_key, self.clock.time())
                 if found is not None:

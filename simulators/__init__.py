@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simulators.runner import SimulatedTaskRunner
     from simulators.schedules import Decision, Points, Schedule
     from simulators.shrinking import shrink
+    from simulators.stubs import RecordedStubs
 
 __all__ = [
     "Certificate",
@@ -25,6 +26,7 @@ __all__ = [
     "Failure",
     "FailureFound",
     "Points",
+    "RecordedStubs",
     "Schedule",
     "SimulatedCluster",
     "SimulatedTaskRunner",
@@ -47,6 +49,7 @@ _LAZY = {
     "Failure": "failures",
     "FailureFound": "failures",
     "Points": "schedules",
+    "RecordedStubs": "stubs",
     "Schedule": "schedules",
     "SimulatedCluster": "clusters",
     "SimulatedTaskRunner": "runner",

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Collection, Container, Generator
 from contextlib import ExitStack, contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from runtime.context import environment
 from runtime.hooks import hookimpl, plugins
 from runtime.interrupts import SignalsHeld
 from runtime.logging import configure_console
+from runtime.results import result_storage
 from simulators.clusters import SimulatedCluster
 from simulators.exceptions import SimulatorError
 from simulators.execution import Executor, Test
@@ -29,6 +30,7 @@ from simulators.schedules import Points, Runner, Schedule
 from simulators.scheduling import level_of
 from simulators.simulation import NO_FAULTS, STEP_LIMIT, Simulation, simulation_here
 from simulators.stacks import Stacks
+from simulators.stubs import RecordedStubs
 from simulators.surroundings import active
 from simulators.watchdog import watched
 
@@ -55,6 +57,8 @@ class Conditions:
     cluster: SimulatedCluster | None = None
     #: what may go wrong
     faults: Faults = NO_FAULTS
+    #: what is given in place of calling tasks
+    stubs: RecordedStubs | None = None
 
     def __post_init__(self) -> None:
         level_of(self.points)
@@ -72,7 +76,9 @@ class Conditions:
     def in_words(self) -> str:
         """What a replay has to be given besides the schedule, as arguments."""
         faults = f", faults={self.faults!r}" if self.faults else ""
-        return faults + (f", cluster={self.cluster!r}" if self.cluster is not None else "")
+        cluster = f", cluster={self.cluster!r}" if self.cluster is not None else ""
+        stubs = f", stubs={self.stubs!r}" if self.stubs is not None else ""
+        return f"{faults}{cluster}{stubs}"
 
     @contextmanager
     def executor(self, test: Test) -> Generator[Executor]:
@@ -91,11 +97,14 @@ class Conditions:
             self.stacks,
             limit=self.step_limit,
             faults=self.faults,
+            stubs=self.stubs,
             looks_inside=looks_inside,
         )
         with ExitStack() as around:
             around.callback(simulation.close)
             around.enter_context(environment(**_parts(simulation)))
+            if self.stubs is not None:
+                around.enter_context(result_storage(self.stubs.storage))
             context = simulation.scheduler.context = copy_context()
             if self.runner == "simulated":
                 around.enter_context(_simulated_runners(self.faults, self.cluster))
@@ -127,7 +136,7 @@ def _file_of(test: Test) -> Path | None:
 
 def _parts(simulation: Simulation) -> dict[str, Any]:
     made = simulation.environment
-    return {"clock": made.clock, "identities": made.identities, "threads": made.threads, "store": made.store}
+    return {field.name: getattr(made, field.name) for field in fields(made)}
 
 
 @contextmanager

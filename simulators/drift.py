@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from runtime.history import FlowRunHistory, StateChange
 from runtime.states import StateType
+from simulators.timelines import was_lost
 
 
 class _Step(NamedTuple):
@@ -43,7 +44,7 @@ def first_drift(recorded: FlowRunHistory, replayed: FlowRunHistory) -> Drift | N
     """
     then = _steps(recorded, _before_loss(recorded))
     now = _steps(replayed, replayed)
-    cut_off = len(then) if _was_lost(recorded) else None
+    cut_off = len(then) if was_lost(recorded) else None
     for one, other in zip_longest(then[:cut_off], now[:cut_off]):
         if one is None or other is None or one[0] != other[0]:
             return Drift(
@@ -83,14 +84,9 @@ def _without_submissions(changes: Iterable[StateChange]) -> list[StateChange]:
     return [change for change in changes if change.state.type is not StateType.PENDING]
 
 
-def _was_lost(history: FlowRunHistory) -> bool:
-    states = history.states
-    return bool(states) and states[-1].state.type is StateType.CRASHED
-
-
 def _before_loss(history: FlowRunHistory) -> list[StateChange]:
     changes = list(history)
-    if _was_lost(history):
+    if was_lost(history):
         while changes and changes[-1].state.type is StateType.CRASHED:
             changes.pop()
     return changes

@@ -1,5 +1,7 @@
 """What can go wrong in the simulator itself. What goes wrong in the code under test is a failure instead."""
 
+from runtime.exceptions import CrashedRun
+
 
 class SimulatorError(Exception):
     """The simulator cannot do what it was asked for."""
@@ -11,6 +13,14 @@ class ScheduleError(SimulatorError, ValueError):
 
 class OutsideControl(SimulatorError):
     """The code under test does something that a simulation cannot own."""
+
+
+class NothingRecorded(SimulatorError):
+    """A stub has nothing to give: the task run was not there then, or its result was not stored."""
+
+
+class LostAgain(CrashedRun):
+    """An attempt that was lost then, and made again, is lost."""
 
 
 class FoundFailure(AssertionError):

@@ -31,6 +31,7 @@ from simulators.strategies import (
     Strategy,
     strategy_called,
 )
+from simulators.stubs import RecordedStubs
 
 #: schedules that a sampling strategy tries where nobody says how many
 DEFAULT_SCHEDULES = 200
@@ -107,6 +108,7 @@ def explore(
     cluster: SimulatedCluster | None = None,
     runner: Runner = "simulated",
     near: Schedule | FlowRunHistory | str | None = None,
+    stubs: RecordedStubs | None = None,
     stop_on_failure: bool = True,
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
@@ -132,6 +134,7 @@ def explore(
         near: a schedule, its token, or the history of a flow run that was recorded anywhere. The first
             schedule is that, the first 300 are like it, and ``strategy`` decides the rest. Seed and points
             are those of a schedule.
+        stubs: what recorded task runs are given in place of being called.
         stop_on_failure: whether the first failure is enough.
         stacks: ``"threads"`` for code that depends on which thread it is on.
         step_limit: operations after which a run is said to go on for ever.
@@ -164,6 +167,7 @@ def explore(
         modules=None if modules is None else tuple(modules),
         cluster=cluster,
         faults=risks,
+        stubs=stubs,
     )
     bounds = {"step_limit": step_limit, **limits, **({"faults": risks.most} if risks else {})}
     exploration = Exploration(seed, points, chosen, bounds)
@@ -214,6 +218,7 @@ def check(
     cluster: SimulatedCluster | None = None,
     runner: Runner = "simulated",
     near: Schedule | FlowRunHistory | str | None = None,
+    stubs: RecordedStubs | None = None,
     stacks: Stacks = "greenlets",
     step_limit: int = STEP_LIMIT,
     allow: Collection[str] = (),
@@ -231,6 +236,7 @@ def check(
         cluster=cluster,
         runner=runner,
         near=near,
+        stubs=stubs,
         stacks=stacks,
         step_limit=step_limit,
         allow=allow,
@@ -248,6 +254,7 @@ def replay(
     *,
     faults: Risks = (),
     cluster: SimulatedCluster | None = None,
+    stubs: RecordedStubs | None = None,
     stacks: Stacks = "greenlets",
     allow: Collection[str] = (),
     modules: Iterable[ModuleType] | None = None,
@@ -255,12 +262,19 @@ def replay(
     """Run ``test`` once under a schedule, or its token. Does not raise what the test raises.
 
     ``faults`` and ``cluster`` are those that it was found with; a schedule says no more than which struck.
+    With ``stubs`` the task runs of a recorded flow run are given what came of them then, and are not called.
     Where the code is not what it was, ``divergence`` says at which decision the record was left.
     """
     followed = Schedule.parse(schedule) if isinstance(schedule, str) else schedule
     chosen = None if modules is None else tuple(modules)
     conditions = Conditions.of(
-        followed, stacks=stacks, allow=allow, modules=chosen, cluster=cluster, faults=faults_of(faults)
+        followed,
+        stacks=stacks,
+        allow=allow,
+        modules=chosen,
+        cluster=cluster,
+        faults=faults_of(faults),
+        stubs=stubs,
     )
     strategy = Replay(followed)
     with conditions.executor(test) as executor:

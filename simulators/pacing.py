@@ -20,6 +20,7 @@ from runtime.lifecycle.crashes import crash_message
 from runtime.runs import TaskCall
 from runtime.threads import Interrupted
 from simulators.alarms import on_grid
+from simulators.exceptions import LostAgain
 from simulators.scheduling import Abandoned, Scheduler
 from simulators.timelines import RecordedAttempt, Timeline
 
@@ -111,4 +112,6 @@ class Pace:
 
 
 def _crashed_by_itself(event: TaskRunEvent) -> bool:
-    return isinstance(event, Raised) and crash_message(event.exception) is not None
+    if not isinstance(event, Raised) or isinstance(event.exception, LostAgain):
+        return False
+    return crash_message(event.exception) is not None

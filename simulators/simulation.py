@@ -18,6 +18,7 @@ from simulators.stacks import Stacks, carriers
 from simulators.standstill import explain
 from simulators.stores import Histories
 from simulators.strategies import Strategy
+from simulators.stubs import RecordedStubs
 from simulators.surroundings import scheduler_here
 from simulators.threads import SimulatedThreads
 
@@ -38,9 +39,13 @@ class Simulation:
         limit: int = STEP_LIMIT,
         *,
         faults: Faults = NO_FAULTS,
+        stubs: RecordedStubs | None = None,
         looks_inside: bool = False,
     ) -> None:
-        """``looks_inside``: whether points lie in the runtime's own code, also where it holds its locks."""
+        """``stubs`` are called in place of tasks.
+
+        ``looks_inside``: whether points lie in the runtime's own code, also where it holds its locks.
+        """
         self.seed = seed
         #: what may go wrong
         self.faults = faults
@@ -63,6 +68,7 @@ class Simulation:
             identities=self.identities,
             threads=threads,
             store=store or self.histories,
+            stub=stubs.stub(self.identities.path, lambda: self.scheduler.now) if stubs is not None else None,
         )
         _simulations[self.scheduler] = self
 

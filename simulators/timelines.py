@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Any, NamedTuple, cast
 
 from runtime.history import FlowRunHistory, StateChange
-from runtime.states import StateType
+from runtime.states import State, StateType
 from simulators.exceptions import ScheduleError
 
 #: A timeline may come from anywhere: a longer one is not read.
@@ -53,8 +53,7 @@ class Timeline:
 
         Where the flow run itself crashed, the crashes of its task runs are its own, and are left out.
         """
-        own = history.states
-        lost = bool(own) and own[-1].state.type is StateType.CRASHED
+        lost = was_lost(history)
         moments = _moments_of(history)
         attempts: list[RecordedAttempt] = []
         for run in history.task_runs:
@@ -104,6 +103,17 @@ class Timeline:
         return cls(tuple(_read(item) for item in cast("list[object]", content)))
 
 
+def was_lost(history: FlowRunHistory) -> bool:
+    """Whether the flow run itself crashed, so that the crashes of its task runs are its own."""
+    own = history.states
+    return bool(own) and own[-1].state.type is StateType.CRASHED
+
+
+def was_timed_out(state: State) -> bool:
+    """Whether an attempt that this state came after took too long."""
+    return (state.message or "").startswith(_TIMED_OUT)
+
+
 def _moments_of(history: FlowRunHistory) -> dict[int, float]:
     """When each change came, by its number: no two at once, so that their order stays."""
     moments: dict[int, float] = {}
@@ -121,7 +131,7 @@ def _end(after: StateChange, moments: dict[int, float], *, lost: bool) -> tuple[
     crash = None
     if kind is StateType.CRASHED:
         crash = message or "Execution was lost."
-    elif kind is StateType.SCHEDULED and message and not message.startswith(_TIMED_OUT):
+    elif kind is StateType.SCHEDULED and message and not was_timed_out(after.state):
         crash = message
     return moments[after.index], crash
 

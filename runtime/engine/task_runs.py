@@ -345,8 +345,9 @@ class TaskRunDriver:
     def _new_attempt(self, number: int) -> Attempt:
         context = self._context.copy()
         context.run(enter, self._task_run)
+        stub = self._environment.stub
         return Attempt(
-            self._call,
+            self._call if stub is None else stub(self._call, self._task_run),
             number,
             self._run_count,
             self._task_run,

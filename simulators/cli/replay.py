@@ -20,6 +20,8 @@ from simulators.exploration import replay as replayed
 from simulators.failures import Failure
 from simulators.schedules import Schedule
 from simulators.strategies import NEAR
+from simulators.stubs import RecordedStubs
+from simulators.timelines import was_lost
 
 _HELP = """Replay a recorded flow run in the simulator, and search around it for what went wrong.
 
@@ -30,6 +32,10 @@ the store, and results are neither kept nor looked up; what tasks do to files an
 Where a failed run does not fail so, the same order of beginnings and ends is tried with tasks that spend
 their time at other points of their code. A failure is told with a token, and with a test that replays it.
 
+With --stub recorded no task is called: each run is given the result that was stored of it
+(persist_result=True, or FLOWS_PERSIST_RESULTS=1), or raises what it raised. Results are looked up as by
+`flows resume`: for the same code and the same inputs. Nothing is searched then, unless you say --search.
+
 RUN is the name of a flow run, the beginning of its id, or `latest`.
 
 \b
@@ -38,6 +44,7 @@ Examples:
   flows replay olivine-swan --search 2000
   flows replay olivine-swan --test test_the_night.py
   flows replay olivine-swan --param password=...   what is secret is not recorded
+  flows replay olivine-swan --stub recorded --real parse   of all tasks, only parse is called
 
 \b
 Exit code:
@@ -69,24 +76,42 @@ Exit code:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write a test that replays the failure to this file, which must not be there yet.",
 )
+@click.option(
+    "--stub",
+    type=click.Choice(["recorded"]),
+    help="Call no task: give each run what was recorded of it, the stored result or the exception.",
+)
+@click.option(
+    "--real",
+    metavar="TASK",
+    multiple=True,
+    help="With --stub: a task that is called all the same, by its name or a pattern such as `parse*`.",
+)
 def replay(  # noqa: D103 - click would show it
-    run: str, texts: tuple[str, ...], search: int | None, seed: int, test_file: Path | None
+    run: str,
+    texts: tuple[str, ...],
+    search: int | None,
+    seed: int,
+    test_file: Path | None,
+    stub: str | None,
+    real: tuple[str, ...],
 ) -> None:
-    if test_file is not None and test_file.exists():
-        raise click.ClickException(f"{str(test_file)!r} is there already.")
+    _check_options(test_file, stub, real)
     with opened_store() as store:
         history = store.history(find_run(store, run).id)
+        log = store.log_lines(history.flow_run.id) if stub else []
     flow = _flow_of(history)
     given = read_some_parameters(flow, texts)
     test = partial(flow, **_parameters(history, given))
     try:
+        stubs = RecordedStubs(history, log, real) if stub else None
         with result_storage(MemoryResultStorage()):
-            failure, reproduced = _tried(history, test, search, seed)
+            failure, reproduced = _tried(history, test, search, seed, stubs)
             if failure is not None:
                 click.echo(f"\n{failure}")
     except SimulatorError as error:
         raise click.ClickException(str(error)) from error
-    if failure is not None:
+    if failure is not None and stubs is None:
         source = _test_source(history, failure, given)
         if test_file is None:
             click.echo(f"\nAs a test:\n\n{source}")
@@ -96,39 +121,85 @@ def replay(  # noqa: D103 - click would show it
     raise SystemExit(0 if reproduced else 1)
 
 
+def _check_options(test_file: Path | None, stub: str | None, real: tuple[str, ...]) -> None:
+    if test_file is not None and test_file.exists():
+        raise click.ClickException(f"{str(test_file)!r} is there already.")
+    if real and not stub:
+        raise click.ClickException("--real goes with --stub recorded; without it, all tasks are called.")
+    if test_file is not None and stub:
+        raise click.ClickException(
+            "--test goes without --stub: the results that stubs give stay in the store, and a test has none."
+        )
+
+
 def _tried(
-    history: FlowRunHistory, test: "partial[Any]", search: int | None, seed: int
+    history: FlowRunHistory,
+    test: "partial[Any]",
+    search: int | None,
+    seed: int,
+    stubs: RecordedStubs | None,
 ) -> tuple[Failure | None, bool]:
     """The failure that was found, and whether what was recorded has been reproduced."""
     schedule = Schedule.from_history(history)
-    execution = replayed(test, schedule)
+    execution = replayed(test, schedule, stubs=stubs)
+    if stubs is not None:
+        _refuse_missing(stubs)
     failed = not history.states[-1].state.is_completed()
     if execution.history is None:
         raise click.ClickException(f"The flow did not begin here: {execution.outcome}")
     drift = first_drift(history, execution.history)
     recorded = f"{history.flow_run.name}: {history.states[-1].state.name}, {len(history.task_runs)} task runs"
     now = execution.history.states[-1].state.name
+    cut_off = stubs is not None and was_lost(history)
     if drift is None:
-        click.echo(f"{recorded}. Reproduced at the recorded times: {now}.")
+        reached = "until its process was gone" if cut_off else f"at the recorded times: {now}"
+        click.echo(f"{recorded}. Reproduced {reached}.")
     else:
         click.echo(f"{recorded}. Replayed at the recorded times: {now}, and not as recorded.")
         click.echo(f"The first difference: {drift}")
         unmatched = runs_that_differ(history, execution.history)
         if unmatched:
             click.echo(f"Task runs that one of the two does not have: {_shortened(unmatched)}")
+    if stubs is not None:
+        _tell(stubs)
+    if cut_off and drift is None:
+        return None, True  # what followed is no more than that nothing is recorded of it
     if execution.failed:
-        found = explore(test, near=schedule, schedules=1).failures
+        found = explore(test, near=schedule, schedules=1, stubs=stubs).failures
         return (found[0] if found else None), drift is None
     if search is None:
-        search = NEAR if failed else 0
+        search = NEAR if failed and stubs is None else 0
     if not search:
         return None, drift is None
-    exploration = explore(test, near=schedule, schedules=search, seed=seed)
+    exploration = explore(test, near=schedule, schedules=search, seed=seed, stubs=stubs)
     if not exploration.failures:
         click.echo(f"Searched around it: {exploration.certificate}.")
         return None, drift is None
     click.echo(f"Searched around it: a failure in schedule {exploration.executions}.")
     return exploration.failures[0], failed
+
+
+def _refuse_missing(stubs: RecordedStubs) -> None:
+    """Raise ``click.ClickException`` where a task run completed and its result is not there."""
+    if not stubs.missing:
+        return
+    tasks = " ".join(f"--real {name}" for name in dict.fromkeys(stubs.missing.values()))
+    raise click.ClickException(
+        f"There is no stored result of {_shortened(list(stubs.missing))}, for their present code and inputs: "
+        f"it was not kept, or the code or the inputs are others. Results are kept of tasks with "
+        f"persist_result=True, and of all with FLOWS_PERSIST_RESULTS=1. To call these tasks, which do again "
+        f"what they do: {tasks}"
+    )
+
+
+def _tell(stubs: RecordedStubs) -> None:
+    """Say what was called and what was not."""
+    called = f"Called: {_shortened(list(stubs.called))}." if stubs.called else "No task was called."
+    click.echo(f"Given what was recorded of them: {_counted(list(stubs.stubbed))}. {called}")
+    if stubs.unknown:
+        click.echo(
+            f"Failed, since nothing was recorded that could stand in: {_shortened(list(stubs.unknown))}."
+        )
 
 
 def _flow_of(history: FlowRunHistory) -> Flow[..., Any]:
@@ -182,6 +253,10 @@ def _test_source(history: FlowRunHistory, failure: Failure, given: dict[str, Any
         test=run.name.replace("-", "_"),
         called=", ".join([name, *arguments]),
     )
+
+
+def _counted(names: list[str]) -> str:
+    return f"{len(names)} task run{'' if len(names) == 1 else 's'}"
 
 
 def _shortened(names: list[str]) -> str:

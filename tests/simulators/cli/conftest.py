@@ -37,6 +37,22 @@ def guarded(password: str):
     deposit.submit(1, 0).wait()
     raise ValueError("refused")
 
+@task(persist_result=True)
+def pay(amount):
+    with open("paid", "a") as file:
+        file.write(f"{amount} ")
+    return amount
+
+@task
+def refuse(amount):
+    with open("paid", "a") as file:
+        file.write("refused ")
+    raise LookupError(f"nobody takes {amount}")
+
+@flow
+def bills():
+    refuse.submit(pay.submit(pay.submit(3))).wait()
+
 @flow
 def fine():
     balance["all"] = 0
@@ -58,5 +74,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
 
 @pytest.fixture
 def flows(folder: Path) -> Callable[..., Result]:
-    """The command, in this process."""
-    return lambda *arguments: CliRunner().invoke(main, arguments, catch_exceptions=False)
+    """The command, in this process. Each time the flows are loaded anew, as in a process of its own."""
+
+    def called(*arguments: str) -> Result:
+        sys.modules.pop("night", None)
+        return CliRunner().invoke(main, arguments, catch_exceptions=False)
+
+    return called

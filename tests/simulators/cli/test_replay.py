@@ -78,6 +78,59 @@ def test_code_that_was_changed_is_named_with_the_first_difference(flows, folder)
     assert shown.exit_code == 1
 
 
+def test_with_stubs_no_task_is_called_and_the_run_ends_as_it_did(flows, folder):
+    flows("run", "night.py:bills")
+
+    shown = flows("replay", "latest", "--stub", "recorded")
+
+    assert "Reproduced at the recorded times: Failed." in shown.output
+    assert "Given what was recorded of them: 3 task runs. No task was called." in shown.output
+    assert "LookupError: nobody takes 3" in shown.output
+    assert "As a test" not in shown.output
+    assert shown.exit_code == 0
+    assert (folder / "paid").read_text() == "3 3 refused "
+
+
+def test_with_stubs_a_task_that_is_named_is_called(flows, folder):
+    flows("run", "night.py:bills")
+    code = (folder / "night.py").read_text()
+    (folder / "night.py").write_text(code.replace('raise LookupError(f"nobody takes {amount}")', "pass"))
+
+    shown = flows("replay", "latest", "--stub", "recorded", "--real", "ref*")
+
+    assert "recorded: refuse-0 Failed at" in shown.output
+    assert "replayed: refuse-0 Completed at" in shown.output
+    assert "Given what was recorded of them: 2 task runs. Called: refuse-0." in shown.output
+    assert "Searched" not in shown.output
+    assert shown.exit_code == 1
+    assert (folder / "paid").read_text() == "3 3 refused refused "
+
+
+def test_with_stubs_a_task_run_that_there_was_not_is_named_and_not_called(flows, folder):
+    flows("run", "night.py:bills")
+    code = (folder / "night.py").read_text()
+    (folder / "night.py").write_text(code.replace("refuse.submit(pay", "pay.submit(pay"))
+
+    shown = flows("replay", "latest", "--stub", "recorded")
+
+    assert "The first difference: recorded: refuse-0 Running" in shown.output
+    assert "Failed, since nothing was recorded that could stand in: pay-2." in shown.output
+    assert shown.exit_code == 1
+    assert (folder / "paid").read_text() == "3 3 refused "
+
+
+def test_with_stubs_results_that_were_not_kept_are_named_with_what_to_do(flows, folder):
+    flows("run", "night.py:fine")
+
+    shown = flows("replay", "latest", "--stub", "recorded")
+
+    assert "There is no stored result of deposit-0," in shown.output
+    assert "persist_result=True" in shown.output
+    assert "--real deposit" in shown.output
+    assert shown.exit_code == 1
+    assert flows("replay", "latest", "--stub", "recorded", "--real", "deposit").exit_code == 0
+
+
 def test_a_secret_that_was_not_recorded_is_asked_for_and_is_not_in_the_test(flows):
     flows("run", "night.py:guarded", "--param", "password=hunter2")
 
@@ -97,6 +150,8 @@ def test_a_secret_that_was_not_recorded_is_asked_for_and_is_not_in_the_test(flow
         (["nobody"], "There is no flow run 'nobody'"),
         (["latest", "--param", "n=3"], "has no parameter 'n'"),
         (["latest", "--test", "night.py"], "'night.py' is there already."),
+        (["latest", "--real", "deposit"], "--real goes with --stub recorded"),
+        (["latest", "--stub", "recorded", "--test", "new.py"], "--test goes without --stub"),
     ],
 )
 def test_what_is_wrong_with_a_call_is_said_in_a_line(flows, arguments, complaint):
