@@ -12,9 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contests import Row, held
+from benchmarks.dash import PageLoad, page_loads
 from benchmarks.memory import Holding, holdings
 
 MODULES = (
+    "dash",
     "dask",
     "engine",
     "imports",
@@ -46,6 +48,9 @@ def main(modules: tuple[str, ...], only: str, write: Path | None) -> None:
         if name == "memory":
             lines.extend(_holding_line(each) for each in holdings() if only in each.name)
             continue
+        if name == "dash":
+            lines.extend(_load_line(each) for each in page_loads())
+            continue
         for contest in importlib.import_module(f"benchmarks.{name}").contests():
             if only in contest.name:
                 with console.status(contest.name):
@@ -71,6 +76,10 @@ def _line(row: Row) -> tuple[str, ...]:
 
 def _holding_line(holding: Holding) -> tuple[str, ...]:
     return holding.name, "flow", f"{holding.bytes:,.0f} B / {holding.unit}", "", "", "", holding.promised
+
+
+def _load_line(load: PageLoad) -> tuple[str, ...]:
+    return load.name, load.moment, "", f"{load.milliseconds:.0f} ms / load", "", "", load.promised
 
 
 def _duration(microseconds: float, unit: str) -> str:

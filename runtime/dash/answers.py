@@ -11,6 +11,8 @@ from runtime.history.sqlite.listing import FlowRunSummary
 
 #: runs on one page of the list, changes in one part of a history, lines in one part of a log
 _RUNS, _CHANGES, _LINES = 50, 10_000, 1_000
+#: changes in the first part: something is seen while the rest comes
+_FIRST_CHANGES = 1_000
 
 Query = Mapping[str, str]
 
@@ -76,8 +78,10 @@ class Answers:
         }
 
     def _part(self, query: Query) -> object:
-        part = self._store.part(UUID(query["run"]), _number(query, "start"), _CHANGES)
-        return {"begun": part.begun, "changes": part.changes, "more": len(part.changes) == _CHANGES}
+        start = _number(query, "start")
+        limit = _CHANGES if start else _FIRST_CHANGES
+        part = self._store.part(UUID(query["run"]), start, limit)
+        return {"begun": part.begun, "changes": part.changes, "more": len(part.changes) == limit}
 
     def _changes(self, query: Query) -> object:
         return self._store.changes_of(UUID(query["run"]), UUID(query["of"]))

@@ -2,6 +2,8 @@
 
 const KINDS = ["completed", "failed", "crashed", "cancelled", "running", "waiting", "pending"];
 
+export const hasMark = (kind) => kind === "failed" || kind === "crashed";
+
 /** The colours that the style sheet gives, by name. */
 export function palette(node) {
   const style = getComputedStyle(node);
@@ -11,7 +13,8 @@ export function palette(node) {
   return colours;
 }
 
-export function drawBar(context, colours, bar, x, y, width, height, history) {
+/** A `marked` bar gets its cross or diamond. */
+export function drawBar(context, colours, bar, x, y, width, height, history, marked) {
   const { kind } = bar.span;
   const wide = Math.max(width, 1);
   const tall = height - (height > 6 ? 2 : 1);
@@ -29,7 +32,7 @@ export function drawBar(context, colours, bar, x, y, width, height, history) {
   }
   if (wide > 6 && kind === "failed") stripes(context, colours.ground, x, y, wide, tall);
   if (kind === "running") arrow(context, colours[kind], x + wide, y, tall);
-  else if (height >= 8 && (kind === "failed" || kind === "crashed")) mark(context, colours, kind, x + wide, y + tall / 2, tall);
+  else if (marked && height >= 8) mark(context, colours, kind, x + wide, y + tall / 2, tall);
   if (wide > 44 && height >= 14) label(context, colours, bar, x, y, wide, tall, history);
 }
 

@@ -64,16 +64,18 @@ export class History {
     this.users = new Map(); // who took what a run returned
   }
 
-  /** All that came since; `painted` is called after each part. True where there was anything. */
-  async catchUp(signal, painted = () => {}) {
-    const start = this.next;
-    for (let more = true; more; ) {
-      const part = await ask("part", { run: this.id, start: this.next }, signal);
+  /** All that came since; `paint` is called on the way, each time it is half as much again. */
+  async catchUp(signal, paint = () => {}) {
+    let painted = this.next;
+    const from = (position) => ask("part", { run: this.id, start: position }, signal);
+    for (let asked = from(this.next); asked; ) {
+      const part = await asked;
+      asked = part.more ? from(part.changes.at(-1)[0] + 1) : null; // comes while this one is drawn
       this.apply(part);
-      more = part.more;
-      if (part.changes.length) painted();
+      if (!asked || this.next < 1.5 * painted) continue;
+      paint();
+      painted = this.next;
     }
-    return this.next > start;
   }
 
   apply({ begun, changes }) {

@@ -53,7 +53,7 @@ export const isFinal = (type) => ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 
 export function chip(type, name, count) {
   const { kind, sign } = look(type, name);
-  const words = count === undefined ? name ?? "no state" : `${name} ${count}`;
+  const words = count === undefined ? name ?? "no state" : `${name} ${count.toLocaleString()}`;
   return element("span", { class: `chip ${kind}` }, element("span", { class: "sign", "aria-hidden": "true" }, sign), words);
 }
 

@@ -55,6 +55,7 @@ export async function showRun(main, id, signal) {
     try {
       do {
         again = false;
+        if (!summary) await header(); // the page does not jump when the rest comes
         await history.catchUp(signal, () => timeline.update(now()));
         await header();
         await log.catchUp();

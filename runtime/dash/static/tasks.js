@@ -26,7 +26,7 @@ export class TaskTable {
     this.back = element("button", { type: "button", onclick: () => this.turn(-1) }, "←");
     this.forth = element("button", { type: "button", onclick: () => this.turn(1) }, "→");
     const heads = Object.entries(COLUMNS).map(([name, key]) =>
-      element("th", {}, key ? element("button", { type: "button", onclick: () => this.order(name) }, name) : name));
+      element("th", { class: key ? "number" : null }, key ? element("button", { type: "button", onclick: () => this.order(name) }, name) : name));
     this.node = element("section", { class: "panel tasks" },
       element("div", { class: "bar" }, this.search, this.only, this.place, this.back, this.forth),
       element("div", { class: "scrolled" }, element("table", {}, element("thead", {}, element("tr", {}, ...heads)), this.body)));

@@ -2,13 +2,14 @@
 // upper one what changes with the pointer, so that pointing at one of 100,000 bars draws one bar.
 
 import { firstAt, lanesOf } from "./lanes.js";
-import { drawBar, palette } from "./bars.js";
+import { drawBar, hasMark, palette } from "./bars.js";
 import { element, took } from "./page.js";
 
 const GUTTER = 132;
 const AXIS = 26;
 const GAP = 6;
 const TALLEST = 460;
+const MARKS_APART = 11;
 
 export class Timeline {
   /** `selected(run)` is called where a run is selected, with null where none is any more. */
@@ -132,12 +133,15 @@ export class Timeline {
     if (y + this.rowHeight < AXIS || y > this.height) return;
     let drawn = -1; // where the last bar ended: what is thinner than a pixel is drawn once
     let drawnKind = "";
+    let lastMark = -Infinity; // crosses that stand closer are not told apart
     for (let at = firstAt(lane, this.from); at < lane.length && lane[at].from <= this.end; at++) {
       const bar = lane[at];
       const right = this.x(bar.to);
       if (right < drawn + 0.5 && bar.span.kind === drawnKind) continue;
       const left = this.x(bar.from);
-      drawBar(context, this.colours, bar, Math.max(left, GUTTER - 20), y, Math.min(right, this.width + 20) - Math.max(left, GUTTER - 20), this.rowHeight, this.history);
+      const marked = hasMark(bar.span.kind) && right >= lastMark + MARKS_APART;
+      drawBar(context, this.colours, bar, Math.max(left, GUTTER - 20), y, Math.min(right, this.width + 20) - Math.max(left, GUTTER - 20), this.rowHeight, this.history, marked);
+      if (marked) lastMark = right;
       drawn = right;
       drawnKind = bar.span.kind;
     }
@@ -145,6 +149,7 @@ export class Timeline {
 
   /** Where each bar of a run is: [{bar, y}], in order. */
   placesOf(run) {
+    if (!run) return [];
     if (!this.places.size) {
       for (const { lane, y } of this.rows) {
         for (const bar of lane) {
@@ -154,7 +159,7 @@ export class Timeline {
       }
       for (const found of this.places.values()) found.sort((a, b) => a.bar.from - b.bar.from);
     }
-    return this.places.get(run?.id) ?? [];
+    return this.places.get(run.id) ?? [];
   }
 
   paintOverlay() {
