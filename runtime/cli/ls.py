@@ -6,6 +6,7 @@ import time
 import click
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from runtime.cli.fields import fields_of
@@ -61,7 +62,10 @@ def ls(  # noqa: D103 - click would show it
         for summary in found:
             click.echo(json.dumps(fields_of(summary)))
     elif found:
-        Console(highlight=False).print(_table(found))
+        console = Console(highlight=False)
+        if not console.is_terminal:  # a file has no width
+            console.width = 240
+        console.print(_table(found))
     elif flow or state or since:
         click.echo("No flow run is like that.")
     else:
@@ -69,15 +73,20 @@ def ls(  # noqa: D103 - click would show it
 
 
 def _table(found: list[FlowRunSummary]) -> Table:
-    table = Table(box=box.SIMPLE)
+    table = Table(box=box.SIMPLE, show_edge=False)  # 80 columns are enough for most
     for column in ("Flow run", "Flow", "State", "Began", "Took", "Id"):
-        table.add_column(column, no_wrap=column != "Flow")
+        table.add_column(column, no_wrap=column != "Flow", overflow="fold")
     for summary in found:
         run, state = summary.flow_run, summary.state
         name = state.name if state is not None else "-"
         took = shown_length(summary.elapsed) if state is not None and state.is_final() else ""
         colour = COLOURS.get(name, "default")
         table.add_row(
-            run.name, run.flow_name, f"[{colour}]{name}[/]", shown_moment(run.created), took, str(run.id)[:8]
+            run.name,
+            escape(run.flow_name),
+            f"[{colour}]{name}[/]",
+            shown_moment(run.created),
+            took,
+            str(run.id)[:8],
         )
     return table

@@ -84,3 +84,11 @@ def test_a_history_store_that_there_is_not_is_said_in_one_line(flows):
 
     assert result.exit_code == 1
     assert "There is no history store 'sqlight', did you mean 'sqlite'?" in result.output
+
+
+def test_a_table_in_a_file_is_as_wide_as_it_must_be(flows, folder):
+    name = "[red]monthly settlement of all accounts of the company, and of those that it has bought"
+    (folder / "long.py").write_text(f"from runtime import flow\n@flow(name={name!r})\ndef long(): pass\n")
+    assert flows("run", "long.py:long").exit_code == 0
+
+    assert f" {name} " in flows("ls").output
