@@ -1,5 +1,6 @@
 """``flows replay``: a recorded flow run, again, in the simulator."""
 
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from simulators.exceptions import SimulatorError
 from simulators.exploration import explore
 from simulators.exploration import replay as replayed
 from simulators.failures import Failure
+from simulators.places import is_passed_over
 from simulators.schedules import Schedule
 from simulators.strategies import NEAR
 from simulators.stubs import RecordedStubs
@@ -34,7 +36,8 @@ their time at other points of their code. A failure is told with a token, and wi
 
 With --stub recorded no task is called: each run is given the result that was stored of it
 (persist_result=True, or FLOWS_PERSIST_RESULTS=1), or raises what it raised. Results are looked up as by
-`flows resume`: for the same code and the same inputs. Nothing is searched then, unless you say --search.
+`flows resume`: for the same code and the same inputs. The flow is called once then, and nothing is searched,
+unless you say --search.
 
 RUN is the name of a flow run, the beginning of its id, or `latest`.
 
@@ -160,15 +163,16 @@ def _tried(
         unmatched = runs_that_differ(history, execution.history)
         if unmatched:
             click.echo(f"Task runs that one of the two does not have: {_shortened(unmatched)}")
-    if stubs is not None:
+    if stubs is not None and search is None:
         _tell(stubs)
-    if cut_off and drift is None:
-        return None, True  # what followed is no more than that nothing is recorded of it
+        if execution.error is not None and (stubs.called or not (cut_off and drift is None)):
+            click.echo(f"\n{_traceback(execution.error)}")
+        return None, drift is None
     if execution.failed:
         found = explore(test, near=schedule, schedules=1, stubs=stubs).failures
         return (found[0] if found else None), drift is None
     if search is None:
-        search = NEAR if failed and stubs is None else 0
+        search = NEAR if failed else 0
     if not search:
         return None, drift is None
     exploration = explore(test, near=schedule, schedules=search, seed=seed, stubs=stubs)
@@ -200,6 +204,14 @@ def _tell(stubs: RecordedStubs) -> None:
         click.echo(
             f"Failed, since nothing was recorded that could stand in: {_shortened(list(stubs.unknown))}."
         )
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback without the frames that are ours; of what a stub raised, no more than what it is."""
+    shown = traceback.TracebackException.from_exception(error)
+    theirs = [frame for frame in shown.stack if not is_passed_over(frame.filename)]
+    shown.stack = traceback.StackSummary.from_list(theirs)
+    return "".join(shown.format() if theirs else shown.format_exception_only()).rstrip()
 
 
 def _flow_of(history: FlowRunHistory) -> Flow[..., Any]:

@@ -86,6 +86,7 @@ def test_with_stubs_no_task_is_called_and_the_run_ends_as_it_did(flows, folder):
     assert "Reproduced at the recorded times: Failed." in shown.output
     assert "Given what was recorded of them: 3 task runs. No task was called." in shown.output
     assert "LookupError: nobody takes 3" in shown.output
+    assert "Traceback" not in shown.output  # nobody's code raised it here
     assert "As a test" not in shown.output
     assert shown.exit_code == 0
     assert (folder / "paid").read_text() == "3 3 refused "
@@ -104,6 +105,27 @@ def test_with_stubs_a_task_that_is_named_is_called(flows, folder):
     assert "Searched" not in shown.output
     assert shown.exit_code == 1
     assert (folder / "paid").read_text() == "3 3 refused refused "
+
+
+def test_with_stubs_a_task_that_fails_is_called_once_and_shown_with_its_traceback(flows, folder):
+    flows("run", "night.py:bills")
+
+    shown = flows("replay", "latest", "--stub", "recorded", "--real", "refuse")
+
+    assert "Called: refuse-0." in shown.output
+    assert 'night.py", line' in shown.output
+    assert shown.output.endswith("\nLookupError: nobody takes 3\n")
+    assert shown.exit_code == 0
+    assert (folder / "paid").read_text() == "3 3 refused refused "
+
+
+def test_with_stubs_what_is_asked_for_is_searched(flows, folder):
+    flows("run", "night.py:bills")
+
+    shown = flows("replay", "latest", "--stub", "recorded", "--search", "5")
+
+    assert "bills failed after the first schedule" in shown.output
+    assert (folder / "paid").read_text() == "3 3 refused "
 
 
 def test_with_stubs_a_task_run_that_there_was_not_is_named_and_not_called(flows, folder):
