@@ -14,6 +14,7 @@ from runtime.cli.stored import with_store
 from runtime.cli.times import Length, shown_length, shown_moment
 from runtime.history import SQLiteHistoryStore
 from runtime.history.sqlite.listing import FlowRunSummary
+from runtime.states import StateType
 
 _HELP = """List flow runs, newest first.
 
@@ -37,10 +38,18 @@ COLOURS = {
 }
 
 
+def _complete_state(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    del ctx, param
+    return [kind.value.lower() for kind in StateType if kind.value.lower().startswith(incomplete.lower())]
+
+
 @click.command(help=_HELP, short_help="List flow runs.")
 @click.option("--flow", metavar="NAME", help="Runs of this flow alone.")
 @click.option(
-    "--state", metavar="STATE", help="Runs in this state alone: completed, failed, crashed, running ..."
+    "--state",
+    metavar="STATE",
+    shell_complete=_complete_state,
+    help="Runs in this state alone: completed, failed, crashed, running ...",
 )
 @click.option(
     "--since", type=Length(), metavar="LENGTH", help="Runs that began within this time: 90s, 15m, 12h, 30d."

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from runtime.cli.interrupts import Interrupts
 from runtime.cli.loading import load_flow, users_traceback
@@ -57,8 +58,13 @@ def json_option(command: C) -> C:
     )(command)
 
 
+def _complete_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    del ctx, param
+    return [CompletionItem(incomplete, type="file")]
+
+
 @click.command(help=_HELP, short_help="Run a flow.")
-@click.argument("target", metavar="TARGET")
+@click.argument("target", metavar="TARGET", shell_complete=_complete_file)
 @click.option(
     "--param",
     "-p",

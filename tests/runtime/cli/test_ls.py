@@ -2,8 +2,10 @@
 
 import json
 
+import click
 import pytest
 
+from runtime.cli.ls import ls
 from runtime.settings import temporary_settings
 
 
@@ -84,6 +86,14 @@ def test_a_history_store_that_there_is_not_is_said_in_one_line(flows):
 
     assert result.exit_code == 1
     assert "There is no history store 'sqlight', did you mean 'sqlite'?" in result.output
+
+
+def test_states_complete_themselves():
+    (option,) = [param for param in ls.params if param.name == "state"]
+
+    completed = option.shell_complete(click.Context(ls), "c")
+
+    assert [item.value for item in completed] == ["cancelling", "completed", "crashed", "cancelled"]
 
 
 def test_a_table_in_a_file_is_as_wide_as_it_must_be(flows, folder):

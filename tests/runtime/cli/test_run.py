@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import Result
 
+from runtime.cli.run import run
 from runtime.hooks import hookimpl, plugins
 
 Command = Callable[..., Result]
@@ -37,6 +38,12 @@ def test_the_log_of_a_flow_is_shown_in_order(start: Start) -> None:
         "Shutting down task runner `SequentialTaskRunner`...",
         "Flow run 'NAME' finished in state Completed(message='All states completed.', type=COMPLETED)",
     ]
+
+
+def test_the_target_completes_itself_as_a_file() -> None:
+    (item,) = run.params[0].shell_complete(click.Context(run), "be")
+
+    assert (item.type, item.value) == ("file", "be")
 
 
 def test_task_runs_are_summed_up_by_task_and_state(flows: Command) -> None:
