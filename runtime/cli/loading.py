@@ -1,7 +1,6 @@
 """Finding the flow that ``FILE.py:FLOW`` or ``module:FLOW`` names, in the user's own code."""
 
 import sys
-import traceback
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from importlib import import_module
@@ -18,8 +17,6 @@ from runtime.tasks import Task
 
 AnyFlow: TypeAlias = Flow[..., Any]
 
-_OURS = Path(__file__).parent.parent
-
 
 def load_flow(target: str) -> AnyFlow:
     """The flow that ``target`` names; the flow's own name will do, and none where there is but one flow.
@@ -30,21 +27,6 @@ def load_flow(target: str) -> AnyFlow:
     is_file = place.endswith(".py") or "/" in place
     module = _load_file(Path(place)) if is_file else _load_module(place)
     return _flow_in(module, place, name)
-
-
-def users_traceback(error: BaseException) -> str:
-    """The traceback of an exception from the user's code, without the frames that are ours."""
-    try:
-        shown = traceback.TracebackException.from_exception(error)
-    except Exception:  # it breaks whoever looks at it
-        return traceback_of(error)
-    link: traceback.TracebackException | None = shown
-    while link is not None:
-        theirs = [frame for frame in link.stack if not _is_ours(frame.filename)]
-        if theirs:
-            link.stack = traceback.StackSummary.from_list(theirs)
-        link = link.__cause__ or link.__context__
-    return "".join(shown.format())
 
 
 def meant(name: str, known: Iterable[str]) -> str:
@@ -95,7 +77,7 @@ def _executed(load: Callable[[], object], what: str) -> None:
 
 
 def _broken(what: str, error: BaseException) -> click.ClickException:
-    return click.ClickException(f"{what} could not be imported:\n\n{users_traceback(error)}")
+    return click.ClickException(f"{what} could not be imported:\n\n{traceback_of(error)}")
 
 
 def _flow_in(module: ModuleType, place: str, name: str) -> AnyFlow:
@@ -133,10 +115,6 @@ def _only(flows: dict[str, AnyFlow], place: str) -> AnyFlow:
 def _listed(flows: Iterable[str]) -> str:
     names = ", ".join(flows)
     return f"Flows there: {names}" if names else "There is no flow at all: put @flow above a function."
-
-
-def _is_ours(filename: str) -> bool:
-    return filename.startswith("<frozen importlib") or Path(filename).is_relative_to(_OURS)
 
 
 _NOTHING = object()

@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from runtime.cli.interrupts import Interrupts
-from runtime.cli.loading import load_flow, users_traceback
+from runtime.cli.loading import load_flow
 from runtime.cli.parameters import read_parameters
 from runtime.cli.progress import progress
 from runtime.cli.recording import recorded
@@ -19,6 +19,7 @@ from runtime.cli.tallies import RunTallies
 from runtime.exceptions import ParameterTypeError
 from runtime.flows import Flow
 from runtime.hooks import plugins
+from runtime.lifecycle import traceback_of
 from runtime.states import State
 from runtime.task_runners.names import MissingEngine, UnknownTaskRunner, make_task_runner
 
@@ -149,7 +150,7 @@ def _explain(error: BaseException) -> None:
     if isinstance(error, ParameterTypeError):
         click.echo(f"Error: {error}", err=True)
     else:
-        click.echo(users_traceback(error).rstrip(), err=True)
+        click.echo(traceback_of(error), err=True)
 
 
 @contextmanager

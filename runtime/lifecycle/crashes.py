@@ -1,6 +1,8 @@
 """Telling a crash from a failure, and saying which crash it was."""
 
+import os
 import traceback
+from pathlib import Path
 
 from runtime.exceptions import CrashedRun, Terminated
 
@@ -38,9 +40,23 @@ def describe(exception: BaseException) -> str:
 
 
 def traceback_of(exception: BaseException) -> str:
-    """The traceback as Python prints it, also where the exception breaks whoever looks at it."""
+    """The traceback of an exception from the user's code, without the frames that are ours.
+
+    Also where the exception breaks whoever looks at it.
+    """
     try:
-        return "".join(traceback.format_exception(exception)).rstrip()
+        shown = traceback.TracebackException.from_exception(exception)
+        link: traceback.TracebackException | None = shown
+        while link is not None:
+            theirs = [frame for frame in link.stack if not frame.filename.startswith(_OURS)]
+            if theirs:
+                link.stack = traceback.StackSummary.from_list(theirs)
+            link = link.__cause__ or link.__context__
+        return "".join(shown.format()).rstrip()
     except Exception as error:  # such as one whose __bool__ raises: Python asks for its truth
         kind = type(error).__name__
         return f"{type(exception).__name__}: {describe(exception)}\n(The traceback cannot be shown: {kind}.)"
+
+
+#: files of this package, and what imports the user's
+_OURS = (str(Path(__file__).parent.parent) + os.sep, "<frozen importlib")

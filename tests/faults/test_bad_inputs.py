@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from runtime import flow, task
 from runtime.cli import main
-from runtime.cli.loading import users_traceback
 from runtime.context import environment
 from runtime.exceptions import FlowsError, StoreError
 from runtime.flows import FlowOptions
 from runtime.history import FlowRunHistory, SQLiteHistoryStore
 from runtime.history.guarantees import violations
+from runtime.lifecycle import traceback_of
 from runtime.results import LocalResultStorage, StoredResult
 from runtime.settings import SettingsError, read_settings
 from runtime.task_runners import ConcurrentTaskRunner, SequentialTaskRunner
@@ -200,7 +200,7 @@ def test_any_exception_ends_the_run_that_raised_it(kept, name, place):
         else:
             assert state.data == (["COMPLETED"] if place == "hook" else state.data)
             assert state.data[0] in {"COMPLETED", "FAILED", "CRASHED"}
-    assert users_traceback(error)
+    assert traceback_of(error)
     if place == "task":
         assert CliRunner().invoke(main, ["show", "latest"], catch_exceptions=False).exit_code == 0
 

@@ -68,6 +68,12 @@ def test_states_are_shown_with_their_places_and_times(flows, ladder):
         assert name in shown[shown.index("slip-0") :]
 
 
+def test_a_traceback_has_the_frames_of_the_users_code_alone(flows, ladder):
+    for shown in (flows("show", "latest").output, flows("logs", "latest").output):
+        assert "ladder.py" in shown[shown.index("Traceback") :]
+        assert "envelope.py" not in shown
+
+
 def test_as_json_it_is_the_history(flows, ladder):
     history = FlowRunHistory.from_json(flows("show", "latest", "--json").output)
 
