@@ -15,14 +15,21 @@ from runtime.states import State, StateType
 Row = tuple[Any, ...]
 
 INSERT_FLOW_RUN = "INSERT OR IGNORE INTO flow_run VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_TASK_RUN = "INSERT OR IGNORE INTO task_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-INSERT_CHANGE = "INSERT INTO state_change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# In rows of task runs and changes, 0 stands for NULL, and ids are bytearrays: for a value that is no int,
+# float, str or bytearray, sqlite3 looks for an adapter. None, bool and bytes have none, and the search takes
+# longer than to write them.
+INSERT_TASK_RUN = """INSERT OR IGNORE INTO task_run
+    VALUES (?, ?, ?, nullif(?, 0), ?, ?, ?, nullif(?, 0), ?, ?)"""
+INSERT_CHANGE = """INSERT INTO state_change
+    VALUES (?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, nullif(?, 0))"""
 INSERT_LOG_LINE = "INSERT INTO log_line VALUES (NULL, ?, ?, ?, ?, ?)"
 
 #: of ``flow_run f``, in the order that :func:`flow_run` reads
 FLOW_RUN_COLUMNS = """f.id, f.parent, f.name, f.flow_name, f.n, f.flow_version, f.entry_point, f.parameters,
     f.code_hash, f.created, f.tags"""
 FLOW_RUN_WIDTH = 11
+#: what Enum's own ``value`` computes at each look
+_TYPES = {kind: kind.value for kind in StateType}
 _TASK_RUN = "SELECT id, flow_run, parent, task_name, task_key, n, title, tags, inputs FROM task_run"
 _CHANGE = """SELECT position, run, type, name, message, at, elapsed, attempt, run_count, worker
     FROM state_change"""
@@ -54,13 +61,13 @@ def task_run_row(run: TaskRun, root: int) -> Row:
     inputs = [(item.kind, item.parameter, str(item.task_run)) for item in run.inputs]
     return (
         root,
-        run.id.bytes,
-        flow_run_id.bytes,
-        run.parent.id.bytes if run.parent is not None else None,
+        bytearray(run.id.bytes),
+        bytearray(flow_run_id.bytes),
+        0 if run.parent is None else bytearray(run.parent.id.bytes),
         _text(run.task_name),
         run.task_key,
         run.n,
-        _text(run.title),
+        0 if run.title is None else _text(run.title),
         json.dumps(run.tags) if run.tags else "[]",
         json.dumps(inputs) if inputs else "[]",
     )
@@ -72,17 +79,17 @@ def change_row(change: StateChange, root: int) -> Row:
     return (
         root,
         change.index,
-        run.id.bytes,
-        type(run) is FlowRun,
-        state.is_settled(),
-        state.type.value,
+        bytearray(run.id.bytes),
+        1 if type(run) is FlowRun else 0,
+        1 if state.is_settled() else 0,
+        _TYPES[state.type],
         _text(state.name),
-        _text(state.message),
+        0 if state.message is None else _text(state.message),
         change.at,
         change.elapsed,
         change.attempt,
         change.run_count,
-        _text(change.worker),
+        0 if change.worker is None else _text(change.worker),
     )
 
 

@@ -55,6 +55,19 @@ def test_a_story_comes_back_as_it_was_told(store, story):
     assert store.flow_runs() == [story.flow_run]
 
 
+@pytest.mark.parametrize("text", [None, "", "0"])
+def test_no_text_an_empty_one_and_a_nought_are_kept_apart(store, story, text):
+    run = story.task(title=text)
+    story.tell(story.flow_run, Pending(text)).tell(run, Pending(text)).tell(run, Running(text), worker=text)
+
+    tell(store, story)
+
+    kept = store.history(story.flow_run.id)
+    assert [change.state.message for change in kept] == [text] * 3
+    assert [run.title for run in kept.task_runs] == [text]
+    assert [change.worker for change in kept] == [None, None, text]
+
+
 def test_the_history_of_a_subflow_holds_its_own_runs_alone(store, story):
     child, other = story.subflow(), story.subflow("other")
     story.tell(story.task(of=child), Pending()).tell(story.task(of=other), Pending())
