@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import click
 
+import runtime.dash
 from runtime.cli.stored import with_store
-from runtime.dash import Dash
 from runtime.history import SQLiteHistoryStore
 
 _LOOK_FOR_SIGNALS = 0.25  # seconds
@@ -34,7 +34,7 @@ Examples:
 @with_store
 def dash(store: SQLiteHistoryStore, port: int) -> None:  # noqa: D103 - click would show it
     try:
-        shown = Dash(store, port)
+        shown = runtime.dash.Dash(store, port)
     except OSError as error:
         raise click.ClickException(f"Port {port} of 127.0.0.1 cannot be used: {error}") from error
     with suppress(KeyboardInterrupt), shown:
