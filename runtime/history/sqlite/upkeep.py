@@ -36,7 +36,7 @@ def take_in(connection: sqlite3.Connection, history: FlowRunHistory) -> None:
         connection.executemany(
             rows.INSERT_TASK_RUN, [rows.task_run_row(run, root) for run in history.task_runs]
         )
-        connection.executemany(rows.INSERT_CHANGE, [rows.change_row(change, root) for change in history])
+        rows.insert_changes(connection, [rows.change_row(change, root) for change in history])
 
 
 def forget(connection: sqlite3.Connection, before: float) -> list[FlowRun]:

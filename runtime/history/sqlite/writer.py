@@ -231,7 +231,7 @@ class Writer:
                     assert root is not None
                     lines.append(rows.log_row(root, item.run_id, item.at, item.level, item.message))
             connection.executemany(rows.INSERT_TASK_RUN, tasks)
-            connection.executemany(rows.INSERT_CHANGE, changes)
+            rows.insert_changes(connection, changes)
             connection.executemany(rows.INSERT_LOG_LINE, lines)
             connection.execute("COMMIT")
         except BaseException:

@@ -68,6 +68,16 @@ def test_no_text_an_empty_one_and_a_nought_are_kept_apart(store, story, text):
     assert [change.worker for change in kept] == [None, None, text]
 
 
+@pytest.mark.parametrize("pairs", [24, 25, 60])
+def test_any_number_of_changes_is_kept_in_order(store, story, pairs):
+    for n in range(pairs):
+        story.tell(story.task(n=n), Pending(str(n)), Running(str(n)))
+
+    tell(store, story)
+
+    assert store.history(story.flow_run.id).to_json() == story.history.to_json()
+
+
 def test_the_history_of_a_subflow_holds_its_own_runs_alone(store, story):
     child, other = story.subflow(), story.subflow("other")
     story.tell(story.task(of=child), Pending()).tell(story.task(of=other), Pending())
