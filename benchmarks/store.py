@@ -1,5 +1,6 @@
 """What it costs to keep histories in a file, beside keeping them in memory and beside a bare writer."""
 
+import json
 import os
 import queue
 import resource
@@ -123,7 +124,10 @@ def _changes(run: FlowRun) -> Iterator[StateChange]:
 
 
 def _bare(path: Path) -> None:
-    """The same rows by a thread that takes what has come up, into tables without any rule."""
+    """The same history by a thread that takes what has come up, into tables without key, index or rule.
+
+    What it writes is all that has to come back. It leaves out what only rules need, and guards nothing.
+    """
     run = FlowRun(uuid4(), "benchmark", "flow")
     items: queue.SimpleQueue[StateChange | None] = queue.SimpleQueue()
     writer = threading.Thread(target=_write_bare, args=(path, items))
@@ -138,10 +142,12 @@ def _write_bare(path: Path, items: "queue.SimpleQueue[StateChange | None]") -> N
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS task (id, name, key, n, flow)")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS task (root, id, flow, parent, name, key, n, title, tags, inputs)"
+        )
         connection.execute(
             "CREATE TABLE IF NOT EXISTS change "
-            "(run, position, type, name, message, at, elapsed, attempt, count, worker)"
+            "(root, run, position, type, name, message, at, elapsed, attempt, count, worker)"
         )
         over = False
         while not over:
@@ -153,17 +159,29 @@ def _write_bare(path: Path, items: "queue.SimpleQueue[StateChange | None]") -> N
                 batch.pop()
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(
-                "INSERT INTO task VALUES (?, ?, ?, ?, ?)",
-                [
-                    (c.run.id.bytes, c.run.task_name, c.run.task_key, c.run.n, c.run.flow_run_id.bytes)
-                    for c in batch
-                    if isinstance(c.run, TaskRun) and c.state.is_pending()
-                ],
+                "INSERT INTO task VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_bare_task(c.run) for c in batch if isinstance(c.run, TaskRun) and c.state.is_pending()],
             )
             connection.executemany(
-                "INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_bare_row, batch)
+                "INSERT INTO change VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_bare_row, batch)
             )
             connection.execute("COMMIT")
+
+
+def _bare_task(run: TaskRun) -> tuple[object, ...]:
+    return (
+        run.id.bytes,
+        run.flow_run_id and run.flow_run_id.bytes,
+        run.parent and run.parent.id.bytes,
+        run.task_name,
+        run.task_key,
+        run.n,
+        run.title,
+        json.dumps(run.tags) if run.tags else "[]",
+        json.dumps([(each.kind, each.parameter, str(each.task_run)) for each in run.inputs])
+        if run.inputs
+        else "[]",
+    )
 
 
 def _bare_row(change: StateChange) -> tuple[object, ...]:
