@@ -13,7 +13,7 @@ _OPTIONS = (
         "strategy",
         str,
         "NAME",
-        "how simulated tests search: portfolio, random, pct, pos, exhaustive, dpor ...",
+        "how simulated tests search: portfolio, random, pct, pos, guided, exhaustive, dpor ...",
     ),
     ("points", str, "LEVEL", "where simulated code may switch: declared, operations, statements, accesses"),
     ("replay", str, "SCHEDULE", "run simulated tests under this schedule only, as a failure printed it"),

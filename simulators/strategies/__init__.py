@@ -5,6 +5,7 @@ from simulators.strategies.dpor import DPOR
 from simulators.strategies.each_fault import EachFault
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
+from simulators.strategies.guided import Guided
 from simulators.strategies.misfortune import Misfortune
 from simulators.strategies.near import NEAR, Near
 from simulators.strategies.pct import PCT
@@ -23,6 +24,7 @@ __all__ = [
     "EachFault",
     "Exhaustive",
     "Fifo",
+    "Guided",
     "Misfortune",
     "Near",
     "Operation",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from simulators.strategies.base import Operation, Step, Strategy, Trace
 from simulators.strategies.fifo import Fifo
+from simulators.strategies.orders import orders
 from simulators.strategies.pct import PCT
 from simulators.strategies.pos import POS
 from simulators.strategies.random import RandomWalk
@@ -54,10 +55,10 @@ class Portfolio(Strategy):
 
     def end(self, trace: Trace) -> None:
         """Hear whether the schedule showed anything new."""
-        orders = set(_orders(trace.steps))
-        new = not orders <= self._seen
+        shown = _orders(trace.steps)
+        new = not shown <= self._seen
         if len(self._seen) < MOST_SEEN:
-            self._seen |= orders
+            self._seen |= shown
         if self._current is not None:
             self._current.strategy.end(trace)
             self._current.played += 1
@@ -81,21 +82,11 @@ class _Arm:
 _Order = tuple[str, str, str, str]
 
 
-def _orders(steps: Sequence[Step]) -> list[_Order]:
-    """For each step that touches something: the latest one of another run that it depends on."""
-    orders: list[_Order] = []
-    writes: dict[object, Step] = {}
-    reads: dict[object, list[Step]] = {}
-    for step in steps:
-        resource = step.resource
-        if resource is None:
-            continue
-        last = writes.get(resource)
-        before = [last] if last is not None else []
-        if step.writes:
-            before += reads.pop(resource, [])
-            writes[resource] = step
-        else:
-            reads.setdefault(resource, []).append(step)
-        orders += [(b.run, b.point, step.run, step.point) for b in before if b.run != step.run]
-    return orders
+def _orders(steps: Sequence[Step]) -> set[_Order]:
+    """The orders of two events that depend on each other, from different runs."""
+    return {
+        (earlier.run, earlier.point, step.run, step.point)
+        for before, step in orders(steps)
+        for earlier in before
+        if earlier.run != step.run
+    }

@@ -8,6 +8,7 @@ from simulators.strategies.dpor import DPOR
 from simulators.strategies.each_fault import EachFault
 from simulators.strategies.exhaustive import Exhaustive
 from simulators.strategies.fifo import Fifo
+from simulators.strategies.guided import Guided
 from simulators.strategies.pct import PCT
 from simulators.strategies.portfolio import Portfolio
 from simulators.strategies.pos import POS
@@ -18,6 +19,7 @@ STRATEGIES: dict[str, Callable[[int], Strategy]] = {
     "random": RandomWalk,
     "pct": PCT,
     "pos": POS,
+    "guided": Guided,
     "exhaustive": lambda _: Exhaustive(),
     "faults": lambda _: EachFault(),
     "dpor": lambda _: DPOR(),

@@ -30,43 +30,43 @@ class Planted:
         return self.test.__name__
 
 
-def _within(random: int, pct: int, pos: int, portfolio: int) -> dict[str, int]:
-    return {"random": random, "pct": pct, "pos": pos, "portfolio": portfolio}
+def _within(random: int, pct: int, pos: int, portfolio: int, guided: int) -> dict[str, int]:
+    return {"random": random, "pct": pct, "pos": pos, "portfolio": portfolio, "guided": guided}
 
 
 PLANTED = [
-    Planted(memory.lost_update, AssertionError, 1, _within(5, 60, 20, 10)),
-    Planted(memory.check_then_act, AssertionError, 1, _within(5, 80, 10, 10)),
-    Planted(memory.bank_transfer, AssertionError, 1, _within(5, 30, 10, 10)),
-    Planted(memory.cache_stampede, AssertionError, 1, _within(5, 10, 10, 10)),
-    Planted(memory.lazy_singleton, AssertionError, 1, _within(5, 10, 10, 10)),
-    Planted(memory.published_too_early, AssertionError, 1, _within(10, 30, 20, 30)),
-    Planted(memory.torn_read, AssertionError, 1, _within(5, 10, 10, 10)),
-    Planted(memory.changed_while_iterated, RuntimeError, 1, _within(5, 30, 10, 10)),
-    Planted(memory.used_after_close, OSError, 1, _within(5, 10, 5, 10)),
-    Planted(memory.lost_line_in_a_file, AssertionError, 1, _within(5, 60, 20, 10)),
-    Planted(memory.same_number_twice, AssertionError, 1, _within(5, 10, 5, 10)),
-    Planted(memory.overdrawn, AssertionError, 1, _within(5, 80, 10, 10)),
-    Planted(locks.lock_inversion, Deadlock, 1, _within(10, 100, 20, 20), "operations"),
-    Planted(locks.dining_philosophers, Deadlock, 2, _within(20, 20, 60, 20), "operations"),
-    Planted(locks.missed_notification, Deadlock, 2, _within(5, 40, 20, 10)),
-    Planted(locks.one_notified_of_two, Deadlock, 1, _within(30, 10, 10, 30), "operations"),
-    Planted(locks.event_cleared_too_late, Deadlock, 2, _within(20, 200, 120, 20), "operations"),
-    Planted(locks.empty_queue, Exception, 1, _within(10, 40, 20, 30), "operations"),
-    Planted(locks.too_few_seats, Deadlock, 1, _within(20, 10, 10, 20), "operations"),
-    Planted(locks.unlocked_on_the_way, AssertionError, 1, _within(10, 40, 20, 30), "operations"),
-    Planted(timing.completed_in_order, AssertionError, 1, _within(5, 10, 5, 10), "operations"),
-    Planted(timing.applied_twice_on_retry, AssertionError, 2, _within(5, 100, 20, 10)),
-    Planted(timing.retry_storm, AssertionError, 2, _within(10, 200, 10, 20)),
-    Planted(timing.semaphore_leaked_on_timeout, Deadlock, 1, _within(5, 10, 10, 10), "operations"),
-    Planted(timing.stale_after_timeout, AssertionError, 1, _within(5, 5, 5, 10), "operations"),
-    Planted(timing.last_writer_wins, AssertionError, 1, _within(20, 20, 10, 20), "operations"),
-    Planted(timing.flushed_twice, AssertionError, 1, _within(10, 30, 10, 20)),
-    Planted(timing.woken_by_nobody, AssertionError, 1, _within(5, 30, 20, 10)),
-    Planted(loops.lost_update_across_await, AssertionError, 1, _within(5, 5, 5, 10), "operations"),
-    Planted(loops.token_refreshed_twice, AssertionError, 1, _within(5, 5, 5, 10), "operations"),
-    Planted(loops.lock_looked_at, AssertionError, 1, _within(5, 5, 5, 20), "operations"),
-    Planted(loops.permit_lost_on_timeout, Deadlock, 1, _within(5, 5, 5, 10), "operations"),
+    Planted(memory.lost_update, AssertionError, 1, _within(5, 60, 20, 10, 5)),
+    Planted(memory.check_then_act, AssertionError, 1, _within(5, 80, 10, 10, 5)),
+    Planted(memory.bank_transfer, AssertionError, 1, _within(5, 30, 10, 10, 5)),
+    Planted(memory.cache_stampede, AssertionError, 1, _within(5, 10, 10, 10, 5)),
+    Planted(memory.lazy_singleton, AssertionError, 1, _within(5, 10, 10, 10, 5)),
+    Planted(memory.published_too_early, AssertionError, 1, _within(10, 30, 20, 30, 5)),
+    Planted(memory.torn_read, AssertionError, 1, _within(5, 10, 10, 10, 5)),
+    Planted(memory.changed_while_iterated, RuntimeError, 1, _within(5, 30, 10, 10, 10)),
+    Planted(memory.used_after_close, OSError, 1, _within(5, 10, 5, 10, 5)),
+    Planted(memory.lost_line_in_a_file, AssertionError, 1, _within(5, 60, 20, 10, 5)),
+    Planted(memory.same_number_twice, AssertionError, 1, _within(5, 10, 5, 10, 5)),
+    Planted(memory.overdrawn, AssertionError, 1, _within(5, 80, 10, 10, 5)),
+    Planted(locks.lock_inversion, Deadlock, 1, _within(10, 100, 20, 20, 10), "operations"),
+    Planted(locks.dining_philosophers, Deadlock, 2, _within(20, 20, 60, 20, 10), "operations"),
+    Planted(locks.missed_notification, Deadlock, 2, _within(5, 40, 20, 10, 5)),
+    Planted(locks.one_notified_of_two, Deadlock, 1, _within(30, 10, 10, 30, 5), "operations"),
+    Planted(locks.event_cleared_too_late, Deadlock, 2, _within(20, 200, 120, 20, 10), "operations"),
+    Planted(locks.empty_queue, Exception, 1, _within(10, 40, 20, 30, 5), "operations"),
+    Planted(locks.too_few_seats, Deadlock, 1, _within(20, 10, 10, 20, 10), "operations"),
+    Planted(locks.unlocked_on_the_way, AssertionError, 1, _within(10, 40, 20, 30, 5), "operations"),
+    Planted(timing.completed_in_order, AssertionError, 1, _within(5, 10, 5, 10, 5), "operations"),
+    Planted(timing.applied_twice_on_retry, AssertionError, 2, _within(5, 100, 20, 10, 5)),
+    Planted(timing.retry_storm, AssertionError, 2, _within(10, 200, 10, 20, 5)),
+    Planted(timing.semaphore_leaked_on_timeout, Deadlock, 1, _within(5, 10, 10, 10, 5), "operations"),
+    Planted(timing.stale_after_timeout, AssertionError, 1, _within(5, 5, 5, 10, 5), "operations"),
+    Planted(timing.last_writer_wins, AssertionError, 1, _within(20, 20, 10, 20, 5), "operations"),
+    Planted(timing.flushed_twice, AssertionError, 1, _within(10, 30, 10, 20, 5)),
+    Planted(timing.woken_by_nobody, AssertionError, 1, _within(5, 30, 20, 10, 10)),
+    Planted(loops.lost_update_across_await, AssertionError, 1, _within(5, 5, 5, 10, 5), "operations"),
+    Planted(loops.token_refreshed_twice, AssertionError, 1, _within(5, 5, 5, 10, 5), "operations"),
+    Planted(loops.lock_looked_at, AssertionError, 1, _within(5, 5, 5, 20, 5), "operations"),
+    Planted(loops.permit_lost_on_timeout, Deadlock, 1, _within(5, 5, 5, 10, 5), "operations"),
 ]
 
 
@@ -77,7 +77,7 @@ def test_no_planted_bug_strikes_in_the_usual_order(planted: Planted):
     assert [str(failure) for failure in usual.failures] == []
 
 
-@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "portfolio"])
+@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "portfolio", "guided"])
 @pytest.mark.parametrize("planted", PLANTED, ids=str)
 def test_every_planted_bug_is_found_and_shrinks(planted: Planted, strategy: str):
     limit = planted.within[strategy]

@@ -11,7 +11,7 @@ from simulators import Schedule, checkpoint, explore, replay
 from simulators.clocks import START
 from simulators.exceptions import Livelock, Starvation
 
-STRATEGIES = ["fifo", "random", "pct", "pos", "exhaustive", "portfolio"]
+STRATEGIES = ["fifo", "random", "pct", "pos", "guided", "exhaustive", "portfolio"]
 
 
 def failure_of(test, strategy: str = "fifo", **options):

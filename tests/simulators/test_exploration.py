@@ -79,7 +79,7 @@ def test_a_test_that_never_fails_passes_and_says_no_more_than_was_shown():
     assert "no failure in 30 schedules (random)" in str(exploration.certificate)
 
 
-@pytest.mark.parametrize("strategy", ["fifo", "random", "pct", "pos", "exhaustive", "portfolio"])
+@pytest.mark.parametrize("strategy", ["fifo", "random", "pct", "pos", "guided", "exhaustive", "portfolio"])
 @pytest.mark.parametrize("stacks", ["greenlets", "threads"])
 def test_every_strategy_gives_the_same_runs_again_and_on_threads(strategy, stacks):
     def digests(stacks) -> list[str]:

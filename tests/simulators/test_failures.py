@@ -32,7 +32,7 @@ def found(strategy: str, seed: int = 0) -> Failure:
     return caught.value.failure
 
 
-@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "exhaustive", "portfolio"])
+@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "guided", "exhaustive", "portfolio"])
 def test_a_lost_update_shrinks_to_one_preemption_whoever_found_it(strategy: str):
     failure = found(strategy)
 

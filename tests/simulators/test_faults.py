@@ -162,7 +162,7 @@ def test_the_search_finds_an_effect_that_happens_twice_and_shrinks_it_to_one_fau
     }
 
 
-@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "portfolio", "exhaustive", "dpor"])
+@pytest.mark.parametrize("strategy", ["random", "pct", "pos", "guided", "portfolio", "exhaustive", "dpor"])
 def test_every_strategy_finds_the_fault_that_it_takes(strategy):
     found = explore(
         paid_once,
