@@ -31,8 +31,12 @@ class Nanny(distributed.Nanny):
     async def kill(self, timeout: float = 5, reason: str = "nanny-kill") -> None:
         """End the worker's process, whatever it is at."""
         worker: Any = self.process  # its annotations are incomplete
-        if worker is not None and worker.status is Status.starting and worker.process is not None:
-            await worker.process.kill()
-            await worker.process.join(timeout)
+        if (
+            worker is not None
+            and worker.status is Status.starting
+            and (process := worker.process) is not None
+        ):
+            await process.kill()
+            await process.join(timeout)  # the worker may have forgotten it by then
         else:
             await super().kill(timeout, reason)
