@@ -2,8 +2,9 @@
 
 Why only the wall clock stands still for user code
 --------------------------------------------------
-freezegun would freeze ``time.monotonic`` too. Event loops, pools and clusters measure their waits by it, and
-would wait for ever. So that is put back, and the wall clocks of cluster software are left alone.
+freezegun would freeze ``time.monotonic`` too. Event loops, pools and clusters measure their waits by it, on
+other threads and at any moment: those that have seen another time once may wait for it for ever. So it is
+never touched, and the wall clocks of cluster software are left alone.
 """
 
 import threading
@@ -11,9 +12,10 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
+import freezegun.api
 from freezegun import freeze_time
 
 from runtime.clocks import Alarm, SystemClock, Waiter
@@ -24,7 +26,8 @@ from runtime.runs import TaskRun
 
 #: what needs the real wall clock: it measures how long others are silent
 _IGNORED = ["dask", "distributed", "ray", "tornado"]
-_MONOTONIC = {time.monotonic, time.monotonic_ns, time.perf_counter, time.perf_counter_ns}
+#: clocks of ``time`` that freezegun is not to touch
+_MONOTONIC = ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 
 
 class FlowClock:
@@ -115,8 +118,7 @@ class FlowClock:
         freezer = freeze_time(self._now.replace(tzinfo=None), ignore=_IGNORED)
         plugins().register(self)
         try:
-            with default_environment(clock=self), freezer as frozen:
-                _put_back_monotonic(freezer)
+            with default_environment(clock=self), _started(freezer) as frozen:
                 self._follow = lambda now: frozen.move_to(now.replace(tzinfo=None))
                 yield
         finally:
@@ -192,14 +194,21 @@ class _MovedWaiter:
         self._waiter.wake()
 
 
-def _put_back_monotonic(freezer: Any) -> None:
-    """Leave to user code what freezegun took besides the wall clock."""
-    for function in _MONOTONIC:
-        setattr(time, function.__name__, function)
-    changes = cast("list[tuple[Any, str, Any]]", freezer.undo_changes)
-    for module, name, real in changes:
-        if callable(real) and real in _MONOTONIC:
-            setattr(module, name, real)
+@contextmanager
+def _started(freezer: Any) -> Generator[Any]:
+    """Freeze the wall clock alone: freezegun is handed the real ones for its own monotonic clocks."""
+    fakes = {f"fake_{name}": getattr(freezegun.api, f"fake_{name}") for name in _MONOTONIC}
+    for name in _MONOTONIC:
+        setattr(freezegun.api, f"fake_{name}", getattr(time, name))
+    try:
+        frozen = freezer.start()
+    finally:
+        for name, fake in fakes.items():
+            setattr(freezegun.api, name, fake)
+    try:
+        yield frozen
+    finally:
+        freezer.stop()
 
 
 def _put(ids: set[UUID], id: UUID, *, inside: bool) -> None:  # noqa: A002 - the word for it

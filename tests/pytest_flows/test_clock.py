@@ -65,6 +65,28 @@ def test_it_works_beside_dask(flow_clock: FlowClock, dask_task_runner: BaseTaskR
     assert dated() == [MOMENT.date()] * 3
 
 
+def test_loops_of_other_threads_never_see_another_time() -> None:
+    real, read, over = time.monotonic, threading.Event(), threading.Event()
+    apart = 0.0
+
+    async def look() -> None:
+        nonlocal apart
+        while not over.is_set():
+            apart = max(apart, abs(asyncio.get_running_loop().time() - real()))
+            read.set()
+
+    thread = threading.Thread(target=asyncio.run, args=[look()])
+    thread.start()
+    for _ in range(20):
+        with FlowClock().in_charge():
+            read.clear()
+            read.wait()
+    over.set()
+    thread.join()
+
+    assert apart < 60
+
+
 def test_an_alarm_is_due_at_the_very_moment_on_a_busy_machine_too(flow_clock: FlowClock) -> None:
     moment = flow_clock.monotonic() + 3600
     began = time.monotonic()

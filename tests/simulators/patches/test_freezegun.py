@@ -4,12 +4,16 @@ import datetime
 import time
 from datetime import date
 from datetime import datetime as imported_by_name
+from functools import partial
 
+import freezegun
 import pytest
-from freezegun import freeze_time
 
 from runtime import flow, task
 from simulators import Schedule, replay
+
+# A cluster that other tests share may be in this process; its loops would wait until a frozen moment.
+freeze_time = partial(freezegun.freeze_time, ignore=["asyncio", "dask", "distributed", "ray", "tornado"])
 
 VIRTUAL = "2024-01-01 13:00:00"
 FROZEN = "2020-02-02 10:00:00"
