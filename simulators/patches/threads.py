@@ -4,7 +4,6 @@ import _thread
 import sys
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from simulators.patches.substitution import Substitutes
 from simulators.scheduling import Abandoned, Scheduler
@@ -15,8 +14,6 @@ _Thread = threading.Thread
 _init, _start, _join, _is_alive = _Thread.__init__, _Thread.start, _Thread.join, _Thread.is_alive
 _current_thread, _get_ident = threading.current_thread, threading.get_ident
 
-#: the stack of each simulated thread, and who waits for its end
-_stacks: "WeakKeyDictionary[threading.Thread, _Joinable]" = WeakKeyDictionary()
 #: the first identity that a simulated thread may have; real ones are addresses, far above
 _FIRST_IDENT = 1_000
 
@@ -34,6 +31,8 @@ def substitute(substitutes: Substitutes) -> None:
 
 
 class _Joinable:
+    """The stack of a simulated thread, and who waits for its end."""
+
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.ended = False
@@ -45,6 +44,16 @@ class _Joinable:
 
     def __repr__(self) -> str:
         return "the end of a thread"
+
+
+def _joinable_of(thread: threading.Thread) -> _Joinable | None:
+    return thread.__dict__.get("_simulated")
+
+
+def _make_joinable(thread: Any, stack: Stack) -> _Joinable:
+    # Kept by the thread: a stack knows its thread, so that a table from one to the other would keep them all.
+    thread._simulated = joinable = _Joinable(stack)
+    return joinable
 
 
 def _init_simulated(thread: Any, *args: Any, **kwargs: Any) -> None:
@@ -65,13 +74,13 @@ def _start_simulated(thread: threading.Thread) -> None:
     if scheduler is None:
         _start(thread)
         return
-    if thread in _stacks or thread._started.is_set():  # pyright: ignore
+    if _joinable_of(thread) is not None or thread._started.is_set():  # pyright: ignore
         raise RuntimeError("threads can only be started once")
     lane = scheduler.child_lane()
     context = scheduler.context.copy()
     stack = scheduler.spawn(lane, lambda: context.run(_live, thread))
     stack.thread = thread
-    _stacks[thread] = joinable = _Joinable(stack)
+    joinable = _make_joinable(thread, stack)
     scheduler.see(joinable)
     thread._ident = _ident_of(scheduler, stack)  # pyright: ignore
     _say_started(thread)
@@ -99,7 +108,8 @@ def _mark_ended(thread: Any) -> None:
 
 
 def _live(thread: threading.Thread) -> None:
-    joinable = _stacks[thread]
+    joinable = _joinable_of(thread)
+    assert joinable is not None
     try:
         thread.run()
     except (SystemExit, Abandoned):
@@ -120,7 +130,7 @@ def _live(thread: threading.Thread) -> None:
 
 
 def _join_simulated(thread: threading.Thread, timeout: float | None = None) -> None:
-    scheduler, joinable = scheduler_here(), _stacks.get(thread)
+    scheduler, joinable = scheduler_here(), _joinable_of(thread)
     if joinable is None:
         _join(thread, timeout)
         return
@@ -139,7 +149,7 @@ def _join_simulated(thread: threading.Thread, timeout: float | None = None) -> N
 
 
 def _is_alive_simulated(thread: threading.Thread) -> bool:
-    joinable = _stacks.get(thread)
+    joinable = _joinable_of(thread)
     if joinable is None:
         return _is_alive(thread)
     scheduler = scheduler_here()
@@ -158,7 +168,7 @@ def _current_simulated() -> threading.Thread:
         stack.thread = _Thread(name=stack.home.name, daemon=True)
         _say_started(stack.thread)
         stack.thread._ident = _ident_of(scheduler, stack)
-        _stacks[stack.thread] = _Joinable(stack)
+        _make_joinable(stack.thread, stack)
     return stack.thread
 
 

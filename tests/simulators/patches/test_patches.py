@@ -1,4 +1,5 @@
 import datetime
+import gc
 import os
 import queue
 import random
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 import uuid
+import weakref
 
 import pytest
 
@@ -159,6 +161,21 @@ def test_a_barrier_an_event_and_a_queue_wait_for_each_other():
     exploration = explore(test, strategy="random", schedules=50, points="operations")
 
     assert exploration.outcomes == {"[7]": 50}
+
+
+def test_threads_of_earlier_schedules_are_forgotten():
+    made: list[weakref.ref[threading.Thread]] = []
+
+    def test() -> None:
+        thread = threading.Thread(target=threading.current_thread)
+        made.append(weakref.ref(thread))
+        thread.start()
+        thread.join()
+
+    explore(test, strategy="random", schedules=5, points="operations")
+    gc.collect()
+
+    assert [thread() for thread in made] == [None] * 5
 
 
 def test_threads_know_who_they_are():
