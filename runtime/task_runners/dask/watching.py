@@ -222,7 +222,8 @@ class Watch:
 def _why(state: str | None, worker: str) -> str:
     if state == STRANDED:
         return f"No thread of the worker {worker} runs the task."
-    return f"The worker {worker} should run the task, and does not have it."
+    has = "does not have it" if state is None else f"says that it is {state}"
+    return f"The worker {worker} should run the task, and {has}."
 
 
 def _is_pending(sent: Sent) -> bool:

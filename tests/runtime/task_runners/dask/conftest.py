@@ -1,4 +1,4 @@
-"""Dask clusters: two for the whole session, and others that a test may do its worst to."""
+"""Dask clusters: threads for a file, processes for the session, others that a test may do its worst to."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def quick_workers():
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it starts in 30 ms, and lives in a process that other files do much to
 def threads():
     with a_cluster(n_workers=2, processes=False) as cluster:
         yield cluster
