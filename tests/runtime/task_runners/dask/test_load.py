@@ -163,7 +163,8 @@ def test_flow_runs_leave_nothing_on_a_cluster_that_stays(threads, keys):
     assert results == [30_006] * 71
     assert len(keys.seen) == 71 * 4
     until(lambda: not threads.scheduler.tasks)
-    until(lambda: left_of(threads.scheduler) == before)
+    # no more than before: what earlier tests left in this process may go meanwhile
+    until(lambda: all(number <= before[name] for name, number in left_of(threads.scheduler).items()))
 
 
 class Lines(logging.Handler):
