@@ -3,7 +3,6 @@
 This travels: it is made in pytest's process, and entered in a worker's.
 """
 
-import sys
 import threading
 import time
 import traceback
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from runtime.logging import OUTLET
+from runtime.threads import frame_of
 
 #: the part of a timeout after which stacks are looked at: as late as can be, and still in time
 LATE = 0.9
@@ -51,7 +51,7 @@ class StackWatch:
 
 def stack_of(thread: threading.Thread) -> str:
     """What a thread is doing, as text; "" where it has ended."""
-    frame = sys._current_frames().get(thread.ident or 0)  # pyright: ignore[reportPrivateUsage] - there is no other way
+    frame = frame_of(thread.ident or 0)
     if frame is None:
         return ""
     frames = traceback.extract_stack(frame, _FRAMES)

@@ -6,11 +6,13 @@ Python cannot end a thread from outside. It can raise an exception in it at its 
 
 import asyncio
 import ctypes
+import gc
 import sys
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import FrameType
 from typing import Any, Protocol
 
 from runtime.interrupts import calls_out, may_interrupt, try_until_done
@@ -140,8 +142,7 @@ class _ThreadGuard:
             if self._thread is None:
                 return True
             time.sleep(0)  # begins a new turn of this thread: the other one stays where it is seen to be
-            frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, and no other way
-            if not overdue and not may_interrupt(frames.get(self._thread)):
+            if not overdue and not may_interrupt(frame_of(self._thread)):
                 return False
             raise_in(self._thread, Interrupted)
             return True
@@ -163,6 +164,27 @@ class _ThreadGuard:
 def raise_in(thread: int, exception: type[BaseException]) -> None:
     """Raise ``exception`` in a thread, at its next instruction."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))
+
+
+def frame_of(thread: int) -> FrameType | None:
+    """Where a thread is, by its identity; None where there is no such thread.
+
+    The call makes frames while it holds the interpreter's list of threads. A collection of garbage that began
+    there would let others run, who need that list: on Python 3.11 all would wait for ever (gh-106883).
+    """
+    with _looking:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, and no other way
+        finally:
+            if collects:
+                gc.enable()
+    return frames.get(thread)
+
+
+#: held by whoever has switched collections off, so that nobody else switches them on
+_looking = threading.Lock()
 
 
 class _SystemLoopThread:

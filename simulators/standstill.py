@@ -1,12 +1,12 @@
 """Runs that do not end: who waits for what, held by whom, and where that is in the code."""
 
 import asyncio
-import sys
 import traceback
 from collections import Counter
 from types import FrameType
 from typing import Any
 
+from runtime.threads import frame_of
 from simulators.exceptions import Deadlock, Livelock, Starvation
 from simulators.places import frame_of_task, is_passed_over
 from simulators.scheduling import Scheduler
@@ -77,8 +77,7 @@ def _frame_of(stack: Stack) -> FrameType | None:
     frame: FrameType | None = getattr(stack.carrier, "gr_frame", None)
     if frame is None:
         ident = getattr(stack.carrier, "ident", None)
-        frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - the only way to see them
-        frame = frames.get(ident) if ident is not None else None
+        frame = frame_of(ident) if ident is not None else None
     return frame
 
 

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from runtime.threads import frame_of
 from simulators.exceptions import Livelock
 from simulators.scheduling import Scheduler
 
@@ -126,11 +127,7 @@ class _Watch:
         """End a run that nobody can step into, or say where it stands; whether that worked out."""
         scheduler = self._scheduler
         stack = scheduler.current
-        frame = _interruptible(
-            sys._current_frames().get(  # pyright: ignore[reportPrivateUsage] - the only way to see them
-                getattr(stack.carrier, "ident", None) or self._ident
-            )
-        )
+        frame = _interruptible(frame_of(getattr(stack.carrier, "ident", None) or self._ident))
         if frame is None:
             return False
         elapsed = _now() - self._since

@@ -1,6 +1,8 @@
 """Threads that can be told to stop, and threads with an event loop."""
 
 import asyncio
+import gc
+import linecache
 import subprocess
 import sys
 import textwrap
@@ -8,7 +10,7 @@ import threading
 
 import pytest
 
-from runtime.threads import Interrupted, SystemThreads
+from runtime.threads import Interrupted, SystemThreads, frame_of
 
 LIMIT = 10.0
 
@@ -180,7 +182,7 @@ def test_a_program_that_is_traced_goes_on_after_an_interrupt():
     """As under a debugger, or where coverage is measured."""
     program = """
         import sys, threading
-        from runtime.threads import Interrupted, SystemThreads
+        from runtime.threads import Interrupted, SystemThreads, frame_of
 
         going, over = threading.Event(), threading.Event()
         guard = SystemThreads().guard()
@@ -254,3 +256,29 @@ def test_a_loop_thread_may_be_stopped_from_itself(threads):
 
     thread.join(LIMIT)
     assert not thread.is_alive()
+
+
+def test_no_garbage_is_collected_while_threads_are_looked_at():
+    collected_at = []
+
+    def note(phase, info):
+        if phase == "start":
+            at = sys._getframe(1)
+            collected_at.append(linecache.getline(at.f_code.co_filename, at.f_lineno))
+
+    def deep(n):
+        return deep(n - 1) if n else frame_of(threading.get_ident())  # frames that are made when looked at
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(note)
+    gc.set_threshold(1)
+    try:
+        found = deep(50)
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(note)
+
+    assert found is not None
+    assert collected_at
+    assert not [line for line in collected_at if "_current_frames" in line]
+    assert gc.isenabled()
