@@ -3,12 +3,16 @@
 import threading
 import time
 import warnings
+from collections import deque
 from typing import Any
 
 from pytest_flows.elsewhere import LATE, SameFilters, StackWatch, stack_of
 from runtime.history import StateChange
 from runtime.hooks import hookimpl
 from runtime.runs import TaskRun
+
+#: stacks that a report tells: a test may have thousands of runs that take too long
+_MOST_STACKS = 100
 
 
 class Listener:
@@ -26,8 +30,8 @@ class Listener:
         """Another test begins."""
         #: what workers printed, logged and warned of
         self.output: list[str] = []
-        #: what threads here did when time was up
-        self.stacks: list[str] = []
+        #: what threads here did when time was up, the last times
+        self.stacks: deque[str] = deque(maxlen=_MOST_STACKS)
 
     def watch(self, timeout: float) -> None:
         """The test may take so many seconds, from now on."""
