@@ -20,7 +20,7 @@ class RayResult(RemoteResult):
 
     def __init__(self, inline: bytes, ref: Any, instance: RayInstance) -> None:
         super().__init__(inline)
-        #: Ray's reference to it
+        #: Ray's reference to it, alone in a tuple
         self.ref = ref
         self.instance = instance
 
@@ -28,7 +28,7 @@ class RayResult(RemoteResult):
         """The result. Raises ``CrashedRun`` where it is lost."""
         while self.instance.lost is None:
             try:
-                return ray.get(self.ref, timeout=_LOOK)
+                return ray.get(self.ref, timeout=_LOOK)[0]
             except GetTimeoutError:
                 continue
             except RayError as error:

@@ -14,7 +14,7 @@ from runtime.task_runners.ray.flights import Flight
 from runtime.task_runners.ray.options import options_in
 from runtime.task_runners.ray.results import RayResult
 from runtime.task_runners.ray.sharing import join, leave
-from runtime.task_runners.ray.worker import BOTH, VALUE, pack_call, remote_function
+from runtime.task_runners.ray.worker import pack_call, remote_function
 from runtime.task_runners.sending import SendingTaskRunner
 
 
@@ -80,7 +80,7 @@ class RayTaskRunner(SendingTaskRunner):
             flights.mailbox(needed=told_at_once),
             packed.surroundings,
             packed.body,
-            [_brought(handle) for handle in packed.upstream],
+            [_sent(handle) for handle in packed.upstream],
             told_at_once=told_at_once,
         )
         function = self._function(packed.definition, attempt.call.definition.name)
@@ -125,20 +125,16 @@ class _NotOurs(Exception):
     """An upstream run that is under way somewhere else, or about to be tried again."""
 
 
-def _brought(handle: "Flight | RemoteResult") -> bytes | int:
-    """What the worker is told of a value: the value itself, or how many objects Ray brings for it."""
-    if isinstance(handle, Flight):
-        return BOTH
-    return handle.inline or VALUE
+def _sent(handle: "Flight | RemoteResult") -> bytes | None:
+    """The value, where it is known and small; otherwise Ray brings it."""
+    return None if isinstance(handle, Flight) else handle.inline or None
 
 
 def _objects(handles: "list[Flight | RayResult]") -> Generator[Any]:
     """Ray's references to what the worker needs."""
     for handle in handles:
         if isinstance(handle, Flight):
-            # Nobody knows yet whether the value is small and in the report, or large and by itself.
             yield handle.value
-            yield handle.report
         elif not handle.inline:
             yield handle.ref
 

@@ -18,13 +18,14 @@ from typing import Any, Self
 
 from runtime.remote import Message, Parcel, run
 from runtime.remote.messages import STARTED
+from runtime.remote.values import Unusable
 from runtime.task_runners.ray.native import ray
 
 #: What a worker returns beside the value: messages sent live before, and those that were not.
 Report = tuple[int, list[tuple[str | bytes, ...]]]
-
-#: How many of the two objects that an attempt returns Ray brings to one downstream.
-VALUE, BOTH = 1, 2
+#: What a worker returns for those downstream: a small value as bytes, a large one alone in a tuple, or an
+#: empty tuple where there is none.
+Brought = bytes | tuple[Any, ...]
 
 _PATIENCE = 0.01
 _PAUSE = 0.02
@@ -39,8 +40,8 @@ def remote_function(definition: Parcel, name: str, *, shown: bool) -> Any:
     """
     key, body = definition
 
-    def attempt(call: bytes, *values: Any) -> tuple[Any, bytes]:
-        return make(key, body, call, values)
+    def attempt(call: bytes, *brought: Brought) -> tuple[Brought, bytes]:
+        return make(key, body, call, brought)
 
     attempt.__name__ = attempt.__qualname__ = name
     # Ray's own retries are off: flows see to that, and an attempt runs once.
@@ -52,20 +53,16 @@ def pack_call(
     mailbox: str,
     surroundings: Parcel,
     call: bytes,
-    upstream: list[bytes | int],
+    upstream: list[bytes | None],
     *,
     told_at_once: bool,
 ) -> bytes:
-    """What :func:`make` needs.
-
-    ``upstream`` has small values as bytes, :data:`VALUE` for one that Ray brings, and :data:`BOTH` where it
-    brings all that an attempt returned.
-    """
+    """What :func:`make` needs. ``upstream`` has values as bytes, and None for one that Ray brings."""
     return pickle.dumps((id, mailbox, tuple(surroundings), call, upstream, told_at_once), protocol=5)
 
 
-def make(key: str, definition: bytes, packed: bytes, brought: tuple[Any, ...]) -> tuple[Any, bytes]:
-    """Make an attempt; returns its value, or None where it is small, and a :data:`Report` as bytes."""
+def make(key: str, definition: bytes, packed: bytes, brought: tuple[Brought, ...]) -> tuple[Brought, bytes]:
+    """Make an attempt; returns its value, and a :data:`Report` as bytes."""
     id_, mailbox, around, call, upstream, told_at_once = pickle.loads(packed)  # noqa: S301 - written by the driver
     values = _values(upstream, iter(brought)) if upstream else ()
     parcels = {key: definition, around[0]: around[1]}
@@ -75,24 +72,18 @@ def make(key: str, definition: bytes, packed: bytes, brought: tuple[Any, ...]) -
     if messages and messages[0][0] == STARTED:
         del messages[0]  # the last one says so too
     messages.append(tuple(last))
-    if last.has_value and last.body:
-        value = None
-    return value, pickle.dumps((sent, messages), protocol=5)
+    left = (last.body or (value,)) if last.has_value else ()
+    return left, pickle.dumps((sent, messages), protocol=5)
 
 
-def _values(upstream: list[bytes | int], brought: Iterator[Any]) -> tuple[Any, ...]:
-    values: list[Any] = []
-    for each in upstream:
-        if isinstance(each, bytes):
-            values.append(pickle.loads(each))  # noqa: S301 - written by our own worker
-            continue
-        value = next(brought)
-        if each == BOTH:
-            report = next(brought)
-            if value is None:
-                value = pickle.loads(pickle.loads(report)[1][-1][2])  # noqa: S301 - written by our own worker
-        values.append(value)
-    return tuple(values)
+def _values(upstream: list[bytes | None], brought: Iterator[Brought]) -> tuple[Any, ...]:
+    return tuple([_value(next(brought) if sent is None else sent) for sent in upstream])
+
+
+def _value(brought: Brought) -> Any:
+    if isinstance(brought, bytes):
+        return pickle.loads(brought)  # noqa: S301 - written by our own worker
+    return brought[0] if brought else Unusable()
 
 
 @ray.remote(num_cpus=0, max_restarts=-1)

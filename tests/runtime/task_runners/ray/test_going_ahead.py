@@ -29,6 +29,10 @@ def same(value):
     return value
 
 
+def repr_of(value):
+    return repr(value)[:12]
+
+
 def is_on_ray(future):
     return sharing._current.under_way(future.task_run) is not None
 
@@ -59,6 +63,19 @@ def test_values_of_any_size_go_ahead(ray_task_runner, ledger, gate, size):
     states = states_of(ray_task_runner, submit)
 
     assert [state.result() for state in states] == [b"x" * size] * 3
+
+
+@pytest.mark.parametrize("value", [None, b"", (), (1,), ["x"] * 10_000, (b"x" * 10_000,)], ids=repr_of)
+def test_a_value_arrives_as_what_it_is(ray_task_runner, gate, value):
+    def submit():
+        first = opened.submit(gate, value)
+        second = same.submit(first)
+        gate.open()
+        return [second, same.submit(second)]
+
+    states = states_of(ray_task_runner, submit)
+
+    assert [state.result() for state in states] == [value] * 2
 
 
 def test_the_data_of_a_state_that_a_task_returns_arrives(ray_task_runner, ledger, gate):
