@@ -3,7 +3,8 @@
 import functools
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextvars import Context
 from functools import cached_property
 from typing import Any
@@ -78,6 +79,8 @@ class Execution:
         self._steps = scheduler.steps
         self._overruns = scheduler.overruns
         self._races = scheduler.races
+        #: equal for the same data race of another execution
+        self.racing: AbstractSet[Hashable] = scheduler.racing
         #: how often somebody who was passed over got a turn that no strategy decided
         self.favours = 0
         self._flow_runs = simulation.histories.known_flow_runs
@@ -130,11 +133,6 @@ class Execution:
     def outside_control(self) -> list[str]:
         """What took real time, and where: with it, the same decisions may give another run."""
         return list(self._overruns.values())
-
-    @property
-    def racing(self) -> bool:
-        """Whether there are data races in it."""
-        return bool(self._races)
 
     @cached_property
     def races(self) -> list[DataRace]:

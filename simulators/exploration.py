@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from time import monotonic
 from types import ModuleType
@@ -61,16 +61,37 @@ class Exploration:
         self.complete = False
         #: what the test returned or raised, with counts
         self.outcomes: Counter[Any] = Counter()
-        #: how many different orders of state changes were seen
-        self.distinct_histories = 0
         #: the files whose code had points of its own
         self.modules: list[str] = []
         #: code whose statements should have been points and are not, and why
         self.unmarked: list[str] = []
         #: two accesses that nothing orders, one of them a write; each pair of places once
         self.races: list[DataRace] = []
-        #: what took real time, and where: a lock that the simulation does not know, or a long computation
-        self.outside_control: list[str] = []
+        self._outlines: set[int] = set()
+        self._racing: set[Hashable] = set()
+        self._outside: dict[str, None] = {}
+
+    def count(self, execution: Execution) -> bool:
+        """Add what came of one more schedule; whether there is a data race in it that was not seen before."""
+        self.executions += 1
+        self.outcomes[execution.outcome] += 1
+        self._outlines.add(execution.outline)
+        self.gaps.update(dict.fromkeys(_gaps(execution)))
+        self._outside.update(dict.fromkeys(execution.outside_control))
+        if execution.racing <= self._racing:
+            return False
+        self._racing |= execution.racing
+        return True
+
+    @property
+    def distinct_histories(self) -> int:
+        """How many different orders of state changes were seen."""
+        return len(self._outlines)
+
+    @property
+    def outside_control(self) -> list[str]:
+        """What took real time, and where: a lock that the simulation does not know, or a long computation."""
+        return list(self._outside)
 
     @property
     def certificate(self) -> Certificate:
@@ -173,25 +194,17 @@ def explore(
     exploration = Exploration(seed, points, chosen, bounds)
     gaps = exploration.gaps
     began = monotonic()
-    seen: set[int] = set()
-    outside: dict[str, None] = {}
     with conditions.executor(test) as executor:
         _warm_up(executor, chosen)
-        while not (met := _met(limits, exploration.executions, monotonic() - began)):
-            if not chosen.begin():
-                break
+        while not (met := _met(limits, exploration.executions, monotonic() - began)) and chosen.begin():
             execution = executor.run(chosen)
             chosen.end(execution)
             if each is not None:
                 each(execution)
-            exploration.executions += 1
-            exploration.outcomes[execution.outcome] += 1
-            seen.add(execution.outline)
-            gaps.update(dict.fromkeys(_gaps(execution)))
-            outside.update(dict.fromkeys(execution.outside_control))
+            if exploration.count(execution):
+                _keep_races(exploration.races, execution, executor)
             if exploration.executions % _COLLECT_EVERY == 0:
                 gc.collect(0)
-            _keep_races(exploration.races, execution, executor)
             if execution.failed:
                 exploration.failures.append(Failure(execution, exploration.executions, test, conditions))
                 if stop_on_failure:
@@ -201,8 +214,6 @@ def explore(
     exploration.unmarked = executor.unmarked
     gaps.update(dict.fromkeys(_gaps_of_search(chosen, met, has_points=executor.has_points)))
     exploration.complete = not gaps
-    exploration.outside_control = list(outside)
-    exploration.distinct_histories = len(seen)
     return exploration
 
 
@@ -297,7 +308,7 @@ def _warm_up(executor: Executor, chosen: Strategy) -> None:
 
 def _keep_races(races: list[DataRace], execution: Execution, executor: Executor) -> None:
     """Add those that are new, with stacks: the run is made once more to see them."""
-    if not execution.racing or len(races) >= MOST_RACES:
+    if len(races) >= MOST_RACES:
         return
     known = {race.places for race in races}
     if all(race.places in known for race in execution.races):

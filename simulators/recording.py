@@ -4,7 +4,7 @@ An event is a step that a strategy could choose, together with whatever went on 
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, cast
 
 from simulators.partial_order import ANYTHING, TIME, Access, Event, RaceDetector, Racing
@@ -141,8 +141,9 @@ class Recorder:
             self._waits_for = self._names.of(turn.awaited)
             if type(turn) is Stack:
                 turn.awaited = None
-        for access in self._said(turn):
-            self._accesses[access[:3]] = access
+        said = self._said(turn)
+        if said is not None:
+            self._accesses[said[:3]] = said
         for place in self._places(stack):
             self.touch(place, writes=False)
         if type(turn) is Stack and turn.strikes is not None:
@@ -153,8 +154,9 @@ class Recorder:
 
     def go_on(self, turn: Turn) -> None:
         """The present event goes on with what a turn says."""
-        for access in self._said(turn):
-            self._accesses.setdefault(access[:3], access)
+        said = self._said(turn)
+        if said is not None:
+            self._accesses.setdefault(said[:3], said)
         self._look_for_races(turn)
 
     def kills(self, turn: Turn) -> None:
@@ -180,11 +182,11 @@ class Recorder:
             return
         event = Event(
             process,
-            list(self._accesses.values()),
-            point=self._point,
-            causes=self._causes,
-            after=self._after,
-            waits_for=self._waits_for,
+            self._accesses.values(),
+            self._point,
+            self._causes,
+            self._after,
+            self._waits_for,
             ends=ends,
             instead=self._instead,
             kills=self._kills,
@@ -194,7 +196,8 @@ class Recorder:
     def left(self, turn: Turn) -> Event:
         """What a turn would be that never came."""
         awaited = None if turn.awaited is None else self._names.of(turn.awaited)
-        accesses = list(self._said(turn))
+        said = self._said(turn)
+        accesses = [] if said is None else [said]
         if type(turn) is Stack and awaited is not None:
             accesses.append(Access(awaited))
         stack = turn.loop.stack if type(turn) is LoopTurn else turn
@@ -203,26 +206,29 @@ class Recorder:
             turn.process, accesses, point=turn.point, causes=turn.causes, after=self._after, waits_for=awaited
         )
 
-    def _places(self, stack: Turn) -> Iterator[object]:
+    def _places(self, stack: Turn) -> Sequence[object]:
         """What may stop it: its guards, its worker, and its process."""
+        places: Sequence[object] = ()
         if type(stack) is Stack:
-            yield from stack.guards
+            places = stack.guards
             if stack.at_mercy_of is not None:
-                yield stack.at_mercy_of
+                places = (*places, stack.at_mercy_of)
         if self.process is not None and stack is not self.process[1]:
-            yield self.process[0]
+            places = (*places, self.process[0])
+        return places
 
-    def _said(self, turn: Turn) -> Iterator[Access]:
+    def _said(self, turn: Turn) -> Access | None:
         """What a turn says of itself."""
         if type(turn) is LoopTurn:  # it takes its loop, and gives it back
-            yield Access(self._names.of(turn.loop), ANYTHING, writes=False, free=True)
-        elif type(turn) is Strike:
-            yield Access(turn.resource)
-        elif turn.kind == "access":
-            yield Access(("declared", turn.resource), ANYTHING, turn.writes)
-        elif turn.kind in ("read", "write"):
+            return Access(self._names.of(turn.loop), ANYTHING, writes=False, free=True)
+        if type(turn) is Strike:
+            return Access(turn.resource)
+        if turn.kind == "access":
+            return Access(("declared", turn.resource), ANYTHING, turn.writes)
+        if turn.kind in _TOUCHING:
             name, key = cast("tuple[Hashable, Hashable]", turn.resource)
-            yield Access(name, key, turn.writes)
+            return Access(name, key, turn.writes)
+        return None
 
     def _look_for_races(self, turn: Turn) -> None:
         if type(turn) is not Stack or turn.where is None:
@@ -255,6 +261,7 @@ def _succeeded(args: Sequence[object]) -> bool:
     )
 
 
+_TOUCHING = frozenset({"read", "write"})
 #: What only counts how many of its calls are still to come.
 _COUNTING = frozenset({"gather.<locals>._done_callback", "TaskGroup._on_task_done"})
 #: What is called when any of several futures is done.

@@ -94,7 +94,7 @@ class Scheduler:
         #: what the things that runs touch are called
         self.names = Names()
         #: data races, as (thing, key, one access, the other)
-        self._racing: set[Hashable] = set()
+        self.racing: set[Hashable] = set()
         self.races: list[tuple[Hashable, Hashable, Racing, Racing]] = []
         #: keeps what each event touches, where the strategy wants to hear of it, or accesses are points
         self.recorder: Recorder | None = None
@@ -527,8 +527,8 @@ class Scheduler:
 
     def _race(self, thing: Hashable, key: Hashable, one: Racing, other: Racing) -> None:
         places = one.where, one.writes, other.where, other.writes
-        if places not in self._racing:
-            self._racing.add(places)
+        if places not in self.racing:
+            self.racing.add(places)
             self.races.append((self.names.thing(thing), key, one, other))
 
     def _choice(self) -> Turn:

@@ -55,12 +55,8 @@ class Racing(NamedTuple):
 Heard = Callable[[Hashable, Hashable, Racing, Racing], None]
 
 
-class _Stamp(NamedTuple):
-    """The time of an event: by the clock of its own thread, and by what it knew of the others'."""
-
-    thread: Hashable
-    number: int
-    known: dict[Hashable, int]
+#: The time of an event: its thread, the number by that one's clock, and what it knew of the others' clocks.
+_Stamp = tuple[Hashable, int, dict[Hashable, int]]
 
 
 class _Variable:
@@ -99,18 +95,21 @@ class RaceDetector:
     def finish(self) -> None:
         """The event is over."""
         thread = self._thread
-        self._stamps[-1] = _Stamp(thread, self._counts[thread], self._known.get(thread, _NOTHING))
+        self._stamps[-1] = thread, self._counts[thread], self._known.get(thread, _NOTHING)
 
     def comes_after(self, index: int) -> None:
         """What is done from now on comes after that event."""
         stamp = self._stamps[index]
-        if stamp is None or stamp.thread == self._thread:
+        if stamp is None:
+            return
+        other, number, others = stamp
+        if other == self._thread:
             return
         known = self._known.get(self._thread, _NOTHING)
-        if known.get(stamp.thread, 0) >= stamp.number:
+        if known.get(other, 0) >= number:
             return
         known = dict(known)
-        for thread, count in (*stamp.known.items(), (stamp.thread, stamp.number)):
+        for thread, count in (*others.items(), (other, number)):
             if known.get(thread, 0) < count:
                 known[thread] = count
         self._known[self._thread] = known

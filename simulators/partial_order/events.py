@@ -9,7 +9,7 @@ number in both. Of two things that were first touched after that, each in its ow
 that they are different; they are taken for the same, which costs an execution at worst.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import NamedTuple
 
 
@@ -48,12 +48,12 @@ class Event:
     def __init__(
         self,
         process: str,
-        accesses: Sequence[Access] = (),
-        *,
+        accesses: Collection[Access] = (),
         point: str = "",
         causes: Sequence[int] = (),
         after: int = 0,
         waits_for: Hashable = None,
+        *,
         ends: bool = False,
         instead: "Sequence[Event]" = (),
         kills: "Sequence[Event]" = (),
