@@ -207,25 +207,13 @@ def marked(
         if on_call is not None:
             listeners[_CALLS] = around.enter_context(_known_as("heard_call", on_call))
         marking = Marking(files, listeners, around.enter_context(imports_noticed()))
+        around.callback(gc.unfreeze)
         around.callback(marking.remove)
-        with _thawed():
-            marking.update()
+        gc.unfreeze()  # what is frozen cannot be found
+        marking.update()
+        gc.freeze()  # so the search for functions that marked code has made goes through new things only
         around.callback(_thaw_if_frozen, [])
         yield marking
-
-
-@contextmanager
-def _thawed() -> Generator[None]:
-    """What is frozen cannot be found: let it be found in the block, and freeze it again.
-
-    While it is frozen, the search for functions that marked code has made goes through new things only.
-    """
-    frozen = gc.get_freeze_count() > 0
-    if frozen:
-        gc.unfreeze()
-    yield
-    if frozen:
-        gc.freeze()
 
 
 def _thaw_if_frozen(witness: list[object]) -> None:
