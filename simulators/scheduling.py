@@ -539,8 +539,9 @@ class Scheduler:
         alone = len(pending) == 1
         if recorder is not None:
             loop = self.current.loop
-            if alone and usual.goes_on and loop is not None:
-                # In the middle of a loop's turn, and nobody else there who could go on: it is all one event.
+            if alone and usual.goes_on and (loop is not None or usual.kind in _PLAIN):
+                # Nobody else is there who could go on, and nothing is taken or given back that somebody waits
+                # for: it is all one event.
                 recorder.go_on(usual)
                 return pending.pop()
             if loop is not None:
@@ -758,3 +759,5 @@ FAIRNESS = 10_000
 
 #: What can be seen at every level of detail, where it comes after a wait.
 _VISIBLE = frozenset({"acquire", "alarm", "sleep", "step"})
+#: What takes nothing and gives nothing back.
+_PLAIN = frozenset({"read", "write"})
