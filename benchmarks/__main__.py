@@ -37,7 +37,9 @@ COLUMNS = ("what", "contestant", "CPU", "wall", "ours / its CPU", "ours / its wa
 @click.argument("modules", nargs=-1, type=click.Choice(MODULES))
 @click.option("--only", default="", help="Hold the contests with this in their names.")
 @click.option(
-    "--write", type=click.Path(path_type=Path), help="Put the table into this page, at its markers."
+    "--write",
+    type=click.Path(path_type=Path),
+    help="Put the table into this page, at its markers; what else is there stays.",
 )
 def main(modules: tuple[str, ...], only: str, write: Path | None) -> None:
     """Measure what the project costs beside what it stands on. Without MODULES: everything."""
@@ -104,14 +106,32 @@ def _show(lines: Iterable[tuple[str, ...]]) -> None:
 
 
 def _write(page: Path, lines: Iterable[tuple[str, ...]]) -> None:
+    """Put the contests into the page's table: in place of those with the same names, or at its end."""
+    text = page.read_text()
+    before, found, rest = text.partition(_BEGIN)
+    table, ended, after = rest.partition(_END)
+    if not found or not ended:
+        sys.exit(f"{page} has no place for the table: it needs the lines {_BEGIN} and {_END}")
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+    groups = _groups(rows) | _groups([f"| {' | '.join(line)} |" for line in lines])
     machine = f"Python {platform.python_version()}, {platform.machine()}, {platform.system()}"
-    text = [f"Measured with {machine}.", "", f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
-    text += [f"| {' | '.join(line)} |" for line in lines]
-    begin, end = "<!-- table -->", "<!-- end of table -->"
-    before, found, rest = page.read_text().partition(begin)
-    if not found or end not in rest:
-        sys.exit(f"{page} has no place for the table: it needs the lines {begin} and {end}")
-    page.write_text(f"{before}{begin}\n" + "\n".join(text) + f"\n{end}{rest.partition(end)[2]}")
+    head = [f"Measured with {machine}.", "", f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    body = [row for group in groups.values() for row in group]
+    page.write_text(f"{before}{_BEGIN}\n" + "\n".join([*head, *body]) + f"\n{_END}{after}")
+
+
+def _groups(rows: Iterable[str]) -> dict[str, list[str]]:
+    """The rows of each contest, by its name, which is in the first of them."""
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        name = row.split("|")[1].strip()
+        if name:
+            groups[name] = current = []
+        current.append(row)
+    return groups
+
+
+_BEGIN, _END = "<!-- table -->", "<!-- end of table -->"
 
 
 if __name__ == "__main__":
