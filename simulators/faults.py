@@ -61,6 +61,16 @@ class WorkerDeath(Fault):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ClusterLoss(Fault):
+    """The cluster's scheduler ends, and with it the cluster, for the rest of the flow run.
+
+    What is under way is lost, and so is whatever is submitted from then on.
+    """
+
+    moments: ClassVar[Names] = {"before": ("before",), "after": ("after",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TaskError(Fault):
     """The attempt raises an exception: before the task did anything, or after all that it does."""
 

@@ -25,6 +25,7 @@ from simulators.clusters.placement import place
 from simulators.clusters.workers import Kept, Worker
 from simulators.faults import (
     ClockJump,
+    ClusterLoss,
     Delay,
     DuplicateCall,
     DuplicateResult,
@@ -101,6 +102,8 @@ class Flights:
         self._parcels: dict[str, bytes] = {}
         self._workers = [self._worker(f"worker-{n}") for n in range(cluster.workers)]
         self._queue: list[Flight] = []
+        #: why there is no cluster any more
+        self._lost = ""
         self._number = 0
         self._results: WeakSet[ClusterResult] = WeakSet()
 
@@ -230,6 +233,9 @@ class Flights:
         """All that is done on the attempt's own stack."""
         scheduler, cluster = self._scheduler, self._cluster
         if not self._take(flight):
+            if self._lost:
+                self._lose(flight, self._lost)
+                return
             self._queue.append(flight)
             while flight.worker is None:
                 scheduler.block("wait", flight)
@@ -313,6 +319,9 @@ class Flights:
         elif isinstance(fault, WorkerDeath):
             self._die(worker, "Its process was killed.")
             raise _Died
+        elif isinstance(fault, ClusterLoss):
+            self._lose_cluster()
+            raise _Died
         elif isinstance(fault, Delay):
             self._scheduler.block("sleep", "time to pass", fault.seconds)
         elif isinstance(fault, ClockJump):
@@ -328,6 +337,14 @@ class Flights:
 
     def _die(self, worker: Worker, cause: str) -> None:
         """The worker's process ends; who calls this on a stack of that worker does no more there."""
+        flights = self._end(worker)
+        if self._cluster.restart is not None:
+            self._later(self._cluster.restart, worker.name, partial(self._join, worker.name))
+        for flight in flights:
+            self._lose(flight, f"The worker {worker.name} died while it had the task. {cause}")
+
+    def _end(self, worker: Worker) -> list[Flight]:
+        """End the worker's process; returns what was under way there."""
         scheduler, flights = self._scheduler, list(worker.flights)
         scheduler.touch(self)
         scheduler.touch(worker)
@@ -338,14 +355,27 @@ class Flights:
         for flight in flights:
             if flight.stack is not None and flight.stack is not scheduler.current:
                 scheduler.bury(flight.stack)
-        if self._cluster.restart is not None:
-            self._later(self._cluster.restart, worker.name, partial(self._join, worker.name))
-        for flight in flights:
-            self._lose(flight, f"The worker {worker.name} died while it had the task. {cause}")
+        return flights
+
+    def _lose_cluster(self) -> None:
+        """The scheduler ends: nothing on the cluster can be reached any more."""
+        self._scheduler.touch(self)
+        self._lost = "The cluster is lost: its scheduler ended."
+        waiting, self._queue = self._queue, []
+        for flight in waiting:
+            if flight.stack is not None:
+                self._scheduler.bury(flight.stack)
+        under_way = [flight for worker in self._workers for flight in worker.flights]
+        for worker in list(self._workers):
+            self._end(worker)
+        for flight in (*under_way, *waiting):
+            self._lose(flight, self._lost)
 
     def _join(self, name: str) -> None:
         """A new worker takes the place of one that died."""
         self._scheduler.touch(self)
+        if self._lost:
+            return
         self._workers.append(self._worker(name))
         self._workers.sort(key=lambda worker: worker.name)
         self._serve()

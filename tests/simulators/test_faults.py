@@ -12,6 +12,7 @@ from simulators.exceptions import Deadlock, SimulatorError
 from simulators.faults import (
     ANY,
     ClockJump,
+    ClusterLoss,
     Delay,
     DuplicateResult,
     Faults,
@@ -74,6 +75,7 @@ def states(*faults, **options):
     return set(exploration.outcomes)
 
 
+GONE = "Crashed: The cluster is lost: its scheduler ended."
 DIED = "Crashed: The worker worker-0 died while it had the task. Its process was killed."
 
 
@@ -109,6 +111,7 @@ DIED = "Crashed: The worker worker-0 died while it had the task. Its process was
             },
         ),
         (SlotLeak(), {("Completed", 1)}),
+        (ClusterLoss(), {("Completed", 1), (GONE, 0), (GONE, 1)}),
     ],
     ids=lambda value: repr(value) if not isinstance(value, set) else "",
 )
@@ -133,6 +136,36 @@ def test_a_clock_that_is_set_moves_no_monotonic_one_and_no_history():
 
     assert exploration.complete
     assert set(exploration.outcomes) == {(0, 0, 0), (-3600, 0, -3600)}
+
+
+def test_all_that_is_open_is_lost_with_the_cluster_and_all_that_comes_later():
+    @task
+    def waits(n):
+        checkpoint()
+        return n
+
+    @flow
+    def orphaned():
+        futures = [waits.submit(n) for n in range(3)]  # on two workers of one thread: one has to wait
+        for future in futures:
+            future.wait()
+        later = waits.submit(3).wait()
+        return tuple(future.get_state().name for future in futures), later.name
+
+    exploration = explore(
+        orphaned,
+        faults=[ClusterLoss(tasks="waits-0")],
+        cluster=SimulatedCluster(workers=2),
+        strategy="dpor",
+        points="operations",
+        stop_on_failure=False,
+    )
+
+    assert exploration.complete
+    assert (("Completed", "Completed", "Completed"), "Completed") in exploration.outcomes
+    assert (("Crashed", "Crashed", "Crashed"), "Crashed") in exploration.outcomes
+    for names, later in exploration.outcomes:
+        assert (names[0] == "Crashed") == (later == "Crashed"), (names, later)
 
 
 def test_a_slot_that_leaks_is_not_there_for_the_next_task():
@@ -236,7 +269,9 @@ class FineExhaustive(Exhaustive):
     fine = True
 
 
-@pytest.mark.parametrize("fault", [WorkerDeath(when=("during", "unreported")), *ANY[1:]], ids=repr)
+@pytest.mark.parametrize(
+    "fault", [WorkerDeath(when=("during", "unreported")), *ANY[1:], ClusterLoss()], ids=repr
+)
 def test_dpor_sees_all_that_comes_of_faults_in_fewer_runs(fault):
     def paid():
         pays_for_sure()
