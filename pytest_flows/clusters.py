@@ -45,5 +45,10 @@ def is_untouched(client: Client) -> bool:
     until = time.monotonic() + _FREED_WITHIN
     while client.status == "running" and scheduler.tasks and time.monotonic() < until:
         time.sleep(0.001)
-    workers = len(scheduler.workers)
-    return client.status == "running" and workers == _SETTINGS["n_workers"] and not scheduler.tasks
+    return is_whole(client) and not scheduler.tasks
+
+
+def is_whole(client: Client) -> bool:
+    """Whether a client still reaches its cluster, and all workers are there."""
+    workers = cast("Any", client).cluster.scheduler.workers  # pyright infers what Dask does not say
+    return client.status == "running" and len(workers) == _SETTINGS["n_workers"]

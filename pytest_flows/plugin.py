@@ -18,7 +18,7 @@ from pytest_flows.options import add_options, chosen_names
 from pytest_flows.reached import gather_coverage, report_reached, take_over
 from pytest_flows.replays import report_replays
 from pytest_flows.reports import add_sections, make_printable, note_flow_runs
-from pytest_flows.sessions import backends_of, listener_of, note_modules
+from pytest_flows.sessions import backends_of, leave_broken_cluster, listener_of, note_modules
 from pytest_flows.shadows import describe_shadows
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Remember what was there before the test."""
+    """Remember what was there before the test, which finds a whole cluster."""
+    leave_broken_cluster(item.config)
     note_flow_runs(item)
     begin_watch(item)
 

@@ -33,6 +33,12 @@ def backends_of(config: pytest.Config) -> "Backends":
     return config.stash[_BACKENDS]
 
 
+def leave_broken_cluster(config: pytest.Config) -> None:
+    """Give up a Dask cluster of the session that an earlier test has left without one of its workers."""
+    if _BACKENDS in config.stash:
+        config.stash[_BACKENDS].shared.leave_broken_dask_cluster()
+
+
 def listener_of(config: pytest.Config) -> "Listener | None":
     """What hears of workers in this session; None while nothing has imported the runtime."""
     if _LISTENER not in config.stash and "runtime.hooks" in sys.modules:

@@ -63,9 +63,19 @@ class Shared:
         from pytest_flows.clusters import is_untouched
 
         if self._client is not None and not is_untouched(self._client):
-            self._client = None
-            with self._lasting():
-                self._dask.close()
+            self._end_dask()
+
+    def leave_broken_dask_cluster(self) -> None:
+        """Give up a cluster that has lost a worker, before a test that would miss it.
+
+        Results that are kept there may be those of a fixture that lasts.
+        """
+        if self._client is None:
+            return
+        from pytest_flows.clusters import is_whole
+
+        if not is_whole(self._client):
+            self._end_dask()
 
     def ray(self) -> "RayTaskRunner":
         """The task runner that keeps the Ray of the session; others find it and use it."""
@@ -115,6 +125,11 @@ class Shared:
         self._dask.close()
         self._end_ray()
         self._session.close()
+
+    def _end_dask(self) -> None:
+        self._client = None
+        with self._lasting():
+            self._dask.close()
 
     def _end_ray(self) -> None:
         self._ray = None

@@ -210,6 +210,35 @@ def test_third(dask_cluster):
     result.assert_outcomes(passed=3)
 
 
+def test_a_worker_that_a_flow_has_ended_is_back_for_the_next_test(pytester: pytest.Pytester) -> None:
+    result = run(
+        pytester,
+        """
+from runtime.context import FLOW_RUN
+
+@flow
+def ends_a_worker():
+    client = FLOW_RUN.get().scope.runner.client
+    client.retire_workers([next(iter(client.cluster.scheduler.workers))])
+    return len(client.cluster.scheduler.workers)
+
+@flow
+def workers():
+    return len(FLOW_RUN.get().scope.runner.client.cluster.scheduler.workers)
+
+def test_first():
+    assert ends_a_worker() == 1
+
+def test_second():
+    assert workers() == 2
+""",
+        "--task-runner=dask",
+        "--flows-leaks=error",
+    )
+
+    result.assert_outcomes(passed=2)
+
+
 def test_clusters_listen_on_the_loopback_interface_alone(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
