@@ -71,6 +71,7 @@ class Simulate:
             raise pytest.UsageError(f"The schedule cannot be replayed: {error}") from error
         strategy = Replay(schedule)
         where: dict[str, Any] = {"seed": schedule.seed, "points": schedule.points, "runner": schedule.runner}
+        where["processes"] = 1  # it is one schedule
         exploration = self._judged(self._explore(test, strategy=strategy, **{**options, **where}))
         divergence = strategy.left_over()
         if divergence is not None:

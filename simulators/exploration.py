@@ -3,6 +3,7 @@
 import gc
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
 from types import ModuleType
@@ -12,13 +13,14 @@ from runtime.history import FlowRunHistory
 from simulators.certificates import Certificate
 from simulators.clusters import SimulatedCluster
 from simulators.conditions import Conditions
-from simulators.exceptions import Livelock, SimulatorError
+from simulators.exceptions import SimulatorError
 from simulators.execution import Execution, Executor, Test
 from simulators.failures import Failure, FailureFound
 from simulators.faults import Risks, faults_of
 from simulators.places import place_of
 from simulators.races import DataRace, stacks_kept
 from simulators.schedules import Points, Runner, Schedule
+from simulators.sharing import COLLECT_EVERY, Finding, Workers, check_processes
 from simulators.simulation import STEP_LIMIT
 from simulators.stacks import Stacks
 from simulators.strategies import (
@@ -39,8 +41,6 @@ DEFAULT_SCHEDULES = 200
 DEFAULT_SECONDS = 600.0
 #: races that are told one by one
 MOST_RACES = 100
-#: schedules after which the youngest garbage is collected
-_COLLECT_EVERY = 50
 
 
 class Exploration:
@@ -71,13 +71,16 @@ class Exploration:
         self._racing: set[Hashable] = set()
         self._outside: dict[str, None] = {}
 
-    def count(self, execution: Execution) -> bool:
-        """Add what came of one more schedule; whether there is a data race in it that was not seen before."""
+    def count(self, finding: Finding) -> None:
+        """Add what came of one more schedule."""
         self.executions += 1
-        self.outcomes[execution.outcome] += 1
-        self._outlines.add(execution.outline)
-        self.gaps.update(dict.fromkeys(_gaps(execution)))
-        self._outside.update(dict.fromkeys(execution.outside_control))
+        self.outcomes[finding.outcome] += 1
+        self._outlines.add(finding.outline)
+        self.gaps.update(dict.fromkeys(finding.gaps))
+        self._outside.update(dict.fromkeys(finding.outside_control))
+
+    def shows_races(self, execution: Execution) -> bool:
+        """Whether there is a data race in it that was not seen before."""
         if execution.racing <= self._racing:
             return False
         self._racing |= execution.racing
@@ -135,6 +138,7 @@ def explore(
     step_limit: int = STEP_LIMIT,
     allow: Collection[str] = (),
     modules: Iterable[ModuleType] | None = None,
+    processes: int = 1,
     each: Callable[[Execution], None] | None = None,
 ) -> Exploration:
     """Run ``test`` under many schedules and say what came of it.
@@ -161,7 +165,9 @@ def explore(
         step_limit: operations after which a run is said to go on for ever.
         allow: what the test may have of the world outside, ``"sockets"`` or ``"processes"``.
         modules: whose statements are points; None: those of the project that the test belongs to.
-        each: hears of every execution as it ends.
+        processes: how many worker processes share the search; what comes of it is the same. For strategies
+            that decide a schedule by its number: ``"random"``, ``"pos"`` and ``"pct"``, without faults.
+        each: hears of every execution as it ends, in one process.
     """
     if schedules is not None and schedules < 1:
         raise SimulatorError(f"schedules must be 1 or more, or None, not {schedules}")
@@ -178,6 +184,9 @@ def explore(
         if schedules is None and "schedules" in limits:
             limits["schedules"] += NEAR
         points, seed, runner = centre.points, centre.seed, centre.runner
+    check_processes(processes, chosen)
+    if processes > 1 and each is not None:
+        raise SimulatorError("each= hears of executions in one process; leave it out, or processes.")
     conditions = Conditions(
         points=points,
         seed=seed,
@@ -192,28 +201,8 @@ def explore(
     )
     bounds = {"step_limit": step_limit, **limits, **({"faults": risks.most} if risks else {})}
     exploration = Exploration(seed, points, chosen, bounds)
-    gaps = exploration.gaps
-    began = monotonic()
-    with conditions.executor(test) as executor:
-        _warm_up(executor, chosen)
-        while not (met := _met(limits, exploration.executions, monotonic() - began)) and chosen.begin():
-            execution = executor.run(chosen)
-            chosen.end(execution)
-            if each is not None:
-                each(execution)
-            if exploration.count(execution):
-                _keep_races(exploration.races, execution, executor)
-            if exploration.executions % _COLLECT_EVERY == 0:
-                gc.collect(0)
-            if execution.failed:
-                exploration.failures.append(Failure(execution, exploration.executions, test, conditions))
-                if stop_on_failure:
-                    met = "it stopped at the first failure"
-                    break
-        exploration.modules = executor.modules
-    exploration.unmarked = executor.unmarked
-    gaps.update(dict.fromkeys(_gaps_of_search(chosen, met, has_points=executor.has_points)))
-    exploration.complete = not gaps
+    search = _Search(exploration, test, conditions, chosen, limits, each, stop_on_failure)
+    search.run(processes)
     return exploration
 
 
@@ -234,6 +223,7 @@ def check(
     step_limit: int = STEP_LIMIT,
     allow: Collection[str] = (),
     modules: Iterable[ModuleType] | None = None,
+    processes: int = 1,
 ) -> Exploration:
     """Raise :class:`FailureFound` where ``test`` fails under some schedule. See :func:`explore`."""
     exploration = explore(
@@ -252,6 +242,7 @@ def check(
         step_limit=step_limit,
         allow=allow,
         modules=modules,
+        processes=processes,
     )
     if exploration.failures:
         failure = exploration.failures[0]
@@ -291,6 +282,85 @@ def replay(
     with conditions.executor(test) as executor:
         strategy.begin()
         return executor.run(strategy)
+
+
+@dataclass
+class _Search:
+    """One search under way."""
+
+    exploration: Exploration
+    test: Test
+    conditions: Conditions
+    strategy: Strategy
+    limits: Mapping[str, float]
+    each: Callable[[Execution], None] | None
+    stop_on_failure: bool
+    #: which limit has ended it, in words
+    met: str = ""
+    began: float = field(default_factory=monotonic)
+
+    def run(self, processes: int) -> None:
+        """Search to the end.
+
+        What a strategy learns from, and the first schedule, in which a test finds things as nobody has left
+        them, are run here; what follows may be shared.
+        """
+        exploration = self.exploration
+        first = inf if processes == 1 else max(1, self.strategy.learns)
+        with self.conditions.executor(self.test) as executor:
+            _warm_up(executor, self.strategy)
+            ended = self._go_on(executor, first)
+            exploration.modules = executor.modules
+        if not ended:
+            done = exploration.executions
+            workers = Workers(processes, self.test, self.conditions, self.strategy, done)
+            last = self.limits.get("schedules", inf)
+            with workers.at_work(last), self.conditions.executor(self.test) as executor:
+                self._go_on(executor, inf, workers)
+                exploration.modules = executor.modules
+        exploration.unmarked = executor.unmarked
+        gaps = _gaps_of_search(self.strategy, self.met, has_points=executor.has_points)
+        exploration.gaps.update(dict.fromkeys(gaps))
+        exploration.complete = not exploration.gaps
+
+    def _go_on(self, executor: Executor, last: float, workers: Workers | None = None) -> bool:
+        """Count schedules up to that number; whether the search has come to its end."""
+        exploration = self.exploration
+        while exploration.executions < last:
+            self.met = _met(self.limits, exploration.executions, monotonic() - self.began)
+            if self.met or not self.strategy.begin():
+                return True
+            finding = workers.next() if workers is not None else None
+            if finding is not None and not finding.remarkable:
+                exploration.count(finding)
+                continue
+            failed = self._run(executor)
+            if finding is not None and finding.failed and not failed:
+                raise SimulatorError(
+                    f"Schedule {exploration.executions} failed in a worker process and not in this one: the "
+                    f"test is not deterministic, or does not make anew what it changes."
+                )
+            if failed and self.stop_on_failure:
+                self.met = "it stopped at the first failure"
+                return True
+        return False
+
+    def _run(self, executor: Executor) -> bool:
+        """Run the schedule that has begun; whether it fails."""
+        exploration = self.exploration
+        execution = executor.run(self.strategy)
+        self.strategy.end(execution)
+        if self.each is not None:
+            self.each(execution)
+        exploration.count(Finding.of(execution))
+        if exploration.shows_races(execution):
+            _keep_races(exploration.races, execution, executor)
+        if exploration.executions % COLLECT_EVERY == 0:
+            gc.collect(0)
+        if execution.failed:
+            failure = Failure(execution, exploration.executions, self.test, self.conditions)
+            exploration.failures.append(failure)
+        return execution.failed
 
 
 def _warm_up(executor: Executor, chosen: Strategy) -> None:
@@ -353,13 +423,3 @@ def _gaps_of_search(strategy: Strategy, met: str, *, has_points: bool) -> Iterat
         yield met or strategy.cut
     if not has_points:
         yield "code has no points"
-
-
-def _gaps(execution: Execution) -> Iterator[str]:
-    """What keeps one run from saying all about its schedule."""
-    if isinstance(execution.error, Livelock):
-        yield "a run was cut off that went on for ever"
-    if execution.favours:
-        yield "somebody got a turn that no strategy decided"
-    if execution.outside_control:
-        yield "real time decided something"

@@ -1,5 +1,6 @@
 """What a strategy is: a few methods that decide the order of everything."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol
@@ -129,6 +130,9 @@ class Strategy(ABC):
     hears = False
     #: whether what was woken waits for its turn, and taking what is free is a point, at every level
     fine = False
+    #: how many schedules it learns from; seed and number alone decide those that come after them, so that
+    #: several processes can share them
+    learns: float = math.inf
     #: whether it chooses faults too, which are operations of the kind ``fault``; else they are drawn for it
     strikes = False
     #: the times that the present schedule keeps to

@@ -11,6 +11,7 @@ class Fifo(Strategy):
     name = "fifo"
     exhaustive = True
     cut = "it is one schedule"
+    learns = 0
     strikes = True
 
     def __init__(self) -> None:

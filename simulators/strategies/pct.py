@@ -1,9 +1,9 @@
 """PCT: priorities at random, changed at few moments."""
 
-import random
 from collections.abc import Sequence
 
 from simulators.strategies.base import Operation, Strategy
+from simulators.strategies.chance import chance_of
 
 
 class PCT(Strategy):
@@ -12,17 +12,18 @@ class PCT(Strategy):
     At ``depth - 1`` moments, drawn from the horizon, whoever leads falls behind all others. A bug that
     takes ``d`` orderings between ``n`` runs of ``k`` decisions in all is found with a probability of at
     least ``1 / (n * k ** (d - 1))`` in each schedule of depth ``d``: *Burckhardt, Kothari, Musuvathi and
-    Nagarakatte, ASPLOS 2010*. They are told ``k``; here it is the longest schedule so far, and depths
-    from 1 to ``depth`` take turns. A run that leads for far longer than the horizon falls behind too,
+    Nagarakatte, ASPLOS 2010*. They are told ``k``; here it is the longest of the first ten schedules, and
+    depths from 1 to ``depth`` take turns. A run that leads for far longer than the horizon falls behind too,
     since it may be waiting for another one in a loop.
     """
 
     name = "pct"
+    learns = 10
 
     def __init__(self, seed: int = 0, depth: int = 3) -> None:
         if depth < 1:
             raise ValueError(f"depth must be 1 or more, not {depth}")
-        self._random = random.Random(seed)  # noqa: S311 - the same sequence every time is the point
+        self._seed = seed
         self._depth = depth
         self._schedules = 0
         self._horizon = 1
@@ -31,8 +32,10 @@ class PCT(Strategy):
     def begin(self) -> bool:
         """Draw the moments of change."""
         depth = self._schedules % self._depth + 1
+        self._random = chance_of(self._seed, self._schedules)
+        if self._schedules <= self.learns:
+            self._horizon = max(self._horizon, self._decisions)
         self._schedules += 1
-        self._horizon = max(self._horizon, self._decisions)
         self._decisions = 0
         self._priorities: dict[str, float] = {}
         self._lowest = 0.0

@@ -1,9 +1,9 @@
 """POS: a priority for each operation, drawn anew where two of them race."""
 
-import random
 from collections.abc import Sequence
 
 from simulators.strategies.base import Operation, Strategy
+from simulators.strategies.chance import chance_of
 
 
 class POS(Strategy):
@@ -14,12 +14,16 @@ class POS(Strategy):
     """
 
     name = "pos"
+    learns = 0
 
     def __init__(self, seed: int = 0) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - the same sequence every time is the point
+        self._seed = seed
+        self._schedules = 0
 
     def begin(self) -> bool:
         """Forget all priorities."""
+        self._random = chance_of(self._seed, self._schedules)
+        self._schedules += 1
         self._priorities: dict[tuple[str, str], float] = {}
         return True
 

@@ -1,19 +1,26 @@
 """Random: every operation that is possible is as likely as the others."""
 
-import random
 from collections.abc import Sequence
 
 from simulators.strategies.base import Operation, Strategy
+from simulators.strategies.chance import chance_of
 
 
 class RandomWalk(Strategy):
     """Chooses uniformly among what can run, at each decision anew."""
 
     name = "random"
+    learns = 0
 
     def __init__(self, seed: int = 0) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - the same sequence every time is the point
-        self._fraction = self._random.random
+        self._seed = seed
+        self._schedules = 0
+
+    def begin(self) -> bool:
+        """Draw anew."""
+        self._fraction = chance_of(self._seed, self._schedules).random
+        self._schedules += 1
+        return True
 
     def choose(self, pending: Sequence[Operation]) -> Operation:
         """Any one."""

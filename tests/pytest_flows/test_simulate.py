@@ -339,3 +339,25 @@ def printed(result: pytest.RunResult) -> tuple[str, str]:
     found = re.findall(rf"^{TOKEN}$", result.stdout.str(), re.MULTILINE)
     assert found, result.stdout.str()
     return found[-1]
+
+
+def test_processes_that_share_a_search_find_what_one_finds(pytester: pytest.Pytester):
+    pytester.makepyfile(
+        RACE
+        + """
+def test_one(simulate): simulate(body, points="operations", strategy="pos")
+
+@pytest.mark.simulate(points="operations", strategy="pos", processes=2)
+def test_two(): body()
+"""
+    )
+
+    result = pytester.runpytest_inprocess("-p", "no:randomly")
+
+    result.assert_outcomes(failed=2)
+    one, two = re.findall(TOKEN, result.stdout.str())[:2]
+    assert one[0].endswith("test_one")
+    assert two[0].endswith("test_two")
+    assert one[1] == two[1]
+    again = pytester.runpytest_inprocess("-p", "no:randomly")  # what was kept is replayed first
+    again.assert_outcomes(failed=2)

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.usefixtures("small_project")
 TESTS = (memory.lost_update, locks.lock_inversion, timing.retry_storm, loops.lost_update_across_await)
 STRATEGIES = ("random", "pct", "pos")
 RECORDED: dict[Points, str] = {
-    "declared": "4620afcef16e5c9d",
-    "operations": "c16b5a5f68331001",
-    "statements": "d10ee9c73e631c9f",
+    "declared": "540bb8a3036ecf54",
+    "operations": "9456e3673a01724d",
+    "statements": "0aefc384d03d05a8",
 }
 
 

@@ -41,7 +41,7 @@ def test_guided_needs_far_fewer_schedules_than_pct_and_pos():
     guided = [tried(Guided(seed), 20) for seed in range(15)]
     others = [median(tried(strategy(seed), 20) for seed in range(3)) for strategy in (PCT, POS)]
 
-    assert max(guided) <= 12
+    assert max(guided) <= 32
     assert min(others) >= 30 * median(guided)
 
 

@@ -7,7 +7,8 @@ import pytest
 from runtime import flow, task
 from simulators import SimulatedTaskRunner, explore
 from simulators.schedules import Choice, Decision, Schedule
-from simulators.strategies import Fifo, RandomWalk, Replay, Strategy
+from simulators.strategies import PCT, POS, Fifo, RandomWalk, Replay, Strategy
+from tests.simulators.programs import play
 
 
 @dataclass
@@ -34,11 +35,29 @@ def test_fifo_takes_the_first_in_line_and_has_one_schedule():
 def test_random_chooses_each_as_often_and_alike_for_the_same_seed():
     pending = [A, B, C]
     walk, again = RandomWalk(3), RandomWalk(3)
+    walk.begin()
+    again.begin()
 
     chosen = [walk.choose(pending).run for _ in range(9000)]
 
     assert chosen == [again.choose(pending).run for _ in range(9000)]
     assert all(abs(count - 3000) < 4 * 45 for count in Counter(chosen).values())
+
+
+@pytest.mark.parametrize("strategy", [RandomWalk, POS, PCT])
+def test_those_that_sample_decide_a_schedule_by_its_number_whatever_came_before_it(strategy):
+    programs = {"a": "xXxX", "b": "xXxX", "c": "xX"}
+    whole, skipping = strategy(seed=3), strategy(seed=3)
+
+    orders: list[str] = []
+    for number in range(60):
+        whole.begin()
+        skipping.begin()
+        orders.append(play(whole, **programs).order)
+        if number <= strategy.learns or number % 3 == 0:
+            assert play(skipping, **programs).order == orders[-1]
+
+    assert len(set(orders)) > 10
 
 
 def schedule(*choices: tuple[str, str], complete: bool = False) -> Schedule:
