@@ -56,17 +56,24 @@ def test_a_suite_runs_on_ray(pytester: pytest.Pytester) -> None:
     result = run(
         pytester,
         """
+import ray
+
 def test_sums(task_runner, ray_instance):
     assert isinstance(task_runner, RayTaskRunner)
     assert sums(3) == 6
 
 def test_where():
     assert where() != os.getpid()
+
+def test_a_ray_of_its_own(ray_instance_factory):
+    ray_instance_factory(num_cpus=1, resources={"disk": 1})
+    assert ray.cluster_resources()["disk"] == 1
+    assert where() != os.getpid()
 """,
         "--task-runner=ray",
     )
 
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
 
 
 @pytest.mark.soak  # starts Ray three times
