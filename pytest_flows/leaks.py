@@ -97,7 +97,8 @@ class LeakWatch:
     def _leaks(self) -> Iterator[Leak]:
         origins, before = self._origins, self._before
         for thread in set(threading.enumerate()) - before.threads:
-            if not origins.is_forgiven(thread) and not thread.name.startswith(_KEPT_THREADS):
+            kept = thread.name.startswith(_KEPT_THREADS)
+            if not kept and not origins.is_forgiven(thread) and not _has_ended(thread):
                 yield Leak("thread", repr(thread.name), origins.threads.get(thread, UNKNOWN))
         for process in _processes() - before.processes:
             command = _command(process)
@@ -120,6 +121,12 @@ class LeakWatch:
                 yield Leak("variable", f"{name} {how}", origins.variables.get(name, UNKNOWN))
         if before.working_folder != _working_folder():
             yield Leak("working folder", f"is {_working_folder()}", origins.working_folder or UNKNOWN)
+
+
+def _has_ended(thread: threading.Thread) -> bool:
+    """Whether the system no longer has it: Python is not told of the end of threads that it did not start."""
+    tasks = Path("/proc/self/task")
+    return tasks.is_dir() and not (tasks / str(thread.native_id)).exists()
 
 
 def _processes() -> set[int]:

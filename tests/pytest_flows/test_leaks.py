@@ -212,6 +212,25 @@ def test_ends(monkeypatch, tmp_path):
     result.assert_outcomes(passed=1)
 
 
+def test_a_thread_that_python_did_not_start_is_no_leak_when_it_has_ended(suite) -> None:
+    result = suite(
+        """
+import _thread
+
+def test_ends():
+    noticed = threading.Event()
+    def look():
+        threading.current_thread()  # on Python 3.11 listed for ever
+        noticed.set()
+    _thread.start_new_thread(look, ())
+    assert noticed.wait(10)
+""",
+        "--flows-leaks=error",
+    )
+
+    result.assert_outcomes(passed=1)
+
+
 def test_a_suite_may_forgive(suite, pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         """
