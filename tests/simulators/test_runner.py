@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from pytest_flows.suite import TaskRunnerStandardTestSuite
@@ -43,6 +45,12 @@ def counting(box):
     return count
 
 
+@pytest.fixture
+def small_project(monkeypatch):
+    """Points lie in the code below the current folder, and all of it gets them that is imported."""
+    monkeypatch.chdir(Path(__file__).parent)
+
+
 def count_with(runner: SimulatedTaskRunner) -> int:
     """What two tasks have counted that each add one."""
     box = {"n": 0}
@@ -59,13 +67,13 @@ def count_two() -> None:
 @pytest.mark.parametrize(
     ("points", "counts"), [("operations", {2}), ("statements", {1, 2}), ("accesses", {1, 2})]
 )
-def test_outside_of_an_exploration_tasks_have_the_points_that_are_asked_for(points, counts):
+def test_outside_of_an_exploration_tasks_have_the_points_that_are_asked_for(small_project, points, counts):
     found = {count_with(SimulatedTaskRunner("random", seed, points=points)) for seed in range(4)}
 
     assert found == counts
 
 
-def test_outside_of_an_exploration_a_schedule_is_followed_with_its_own_points(caplog):
+def test_outside_of_an_exploration_a_schedule_is_followed_with_its_own_points(small_project, caplog):
     token = str(explore(count_two).failures[0].shrunk)
     runner = SimulatedTaskRunner(schedule=token)
 

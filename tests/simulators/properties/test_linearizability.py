@@ -57,8 +57,9 @@ def test_a_counter_that_loses_updates_is_not_linearizable():
 
     failure = found.value.failure
     assert isinstance(failure.error, NotLinearizable)
-    assert "thread 0: add(1) -> 1" in str(failure.error)
-    assert "thread 1: add(2) -> 2" in str(failure.error)
+    for call in ("thread 0: add(1) -> ", "thread 1: add(2) -> "):
+        assert call in str(failure.error)
+    assert "-> 3" not in str(failure.error)  # an update is lost
     assert len(failure.shrunk.deviations) == 1
 
 
